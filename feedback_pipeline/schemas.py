@@ -1,0 +1,158 @@
+"""The Arrow schema of every stage: the contracts between rooms.
+
+Times are microseconds UTC, text is UTF-8, a vector is a fixed-size list of float32. ``require`` is the only gate: stage
+functions call it on what they return, asset checks call it on what was stored.
+"""
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+RAW_FEEDBACK = pa.schema(
+    [
+        pa.field("event_seq", pa.int64(), nullable=False),
+        pa.field("feedback_id", pa.string(), nullable=False),
+        pa.field("event", pa.string(), nullable=False),
+        pa.field("actor", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("payload", pa.string()),
+        pa.field("at", TIMESTAMP, nullable=False),
+    ]
+)
+"""One row per event of the day, as it happened; ``event_seq`` orders events across days, ``payload`` is JSON."""
+
+RAW_INTERACTIONS = pa.schema(
+    [
+        pa.field("interaction_id", pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("database_id", pa.string()),
+        pa.field("natural_query", pa.string(), nullable=False),
+        pa.field("output", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("user_hash", pa.string()),
+        pa.field("feedback", pa.int8()),
+        pa.field("feedback_reason", pa.string()),
+        pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("rated_at", TIMESTAMP),
+        pa.field(
+            "chunks",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("chunk_id", pa.string()),
+                        pa.field("text", pa.string()),
+                        pa.field("score", pa.float64()),
+                        pa.field("rank", pa.int32()),
+                        pa.field("in_scope", pa.bool_()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+"""One row per interaction recorded or rated on the day, with the chunks it retrieved in rank order."""
+
+SUBMISSIONS = pa.schema(
+    [
+        pa.field("feedback_id", pa.string(), nullable=False),
+        pa.field("database_id", pa.string(), nullable=False),
+        pa.field("natural_query", pa.string(), nullable=False),
+        pa.field("generated_sql", pa.string()),
+        pa.field("corrected_sql", pa.string()),
+        pa.field("rating", pa.int8()),
+        pa.field("comment", pa.string()),
+        pa.field("user_hash", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("created_at", TIMESTAMP, nullable=False),
+    ]
+)
+"""What a user submitted, unchanged: the input of the checks."""
+
+CHECK_RESULTS = pa.schema(
+    [
+        pa.field("passed", pa.bool_(), nullable=False),
+        pa.field("failed_check", pa.string()),
+        pa.field("answer_sql", pa.string()),
+        pa.field("canonical_sql", pa.string()),
+        pa.field("sql_skeleton", pa.string()),
+        pa.field("is_error_pair", pa.bool_(), nullable=False),
+        pa.field("checks_key", pa.string(), nullable=False),
+        pa.field("checks", pa.string(), nullable=False),
+    ]
+)
+"""What the automatic checks found. ``checks`` is the evidence as canonical JSON; ``failed_check`` names the first failed.
+
+``answer_sql`` is the SQL the feedback vouches for, tidied; null where there is none.
+"""
+
+CHECKED_FEEDBACK = pa.schema([*SUBMISSIONS, *CHECK_RESULTS])
+
+VERIFIED_FEEDBACK = pa.schema(
+    [
+        pa.field("feedback_id", pa.string(), nullable=False),
+        pa.field("database_id", pa.string(), nullable=False),
+        pa.field("natural_query", pa.string(), nullable=False),
+        pa.field("canonical_question", pa.string(), nullable=False),
+        pa.field("sql", pa.string(), nullable=False),
+        pa.field("canonical_sql", pa.string(), nullable=False),
+        pa.field("sql_skeleton", pa.string(), nullable=False),
+        pa.field("generated_sql", pa.string()),
+        pa.field("is_error_pair", pa.bool_(), nullable=False),
+        pa.field("user_hash", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("created_at", TIMESTAMP, nullable=False),
+    ]
+)
+"""Corrections a reviewer stands behind; ``sql`` is as submitted, ``generated_sql`` kept only as evidence."""
+
+DEDUPED_FEEDBACK = pa.schema(
+    [
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("database_id", pa.string(), nullable=False),
+        pa.field("natural_query", pa.string(), nullable=False),
+        pa.field("canonical_question", pa.string(), nullable=False),
+        pa.field("sql", pa.string(), nullable=False),
+        pa.field("canonical_sql", pa.string(), nullable=False),
+        pa.field("sql_skeleton", pa.string(), nullable=False),
+        pa.field("generated_sql", pa.string()),
+        pa.field("weight", pa.int32(), nullable=False),
+        pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("cluster_id", pa.string(), nullable=False),
+    ]
+)
+"""One row per distinct (database, canonical question, canonical SQL). ``weight`` counts distinct users."""
+
+DROPPED = pa.schema(
+    [
+        pa.field("feedback_id", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string()),
+    ]
+)
+"""What a stage left out and why: every result object carries one of these beside the kept rows."""
+
+
+def embedded_feedback(dimension: int) -> pa.Schema:
+    """Deduped rows plus a unit-length ``vector`` of ``dimension`` float32."""
+    return DEDUPED_FEEDBACK.append(pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False))
+
+
+class ContractError(ValueError):
+    """A stage produced something other than its schema promises."""
+
+
+def require(table: pa.Table, schema: pa.Schema, stage: str) -> pa.Table:
+    """Return ``table`` cast to ``schema`` or raise ContractError naming stage and column."""
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise ContractError(f"{stage}: missing column(s) {', '.join(missing)}")
+    try:
+        cast = table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise ContractError(f"{stage}: {error}") from error
+    for field in schema:
+        if not field.nullable and cast[field.name].null_count:
+            raise ContractError(f"{stage}: column {field.name} holds {cast[field.name].null_count} null(s)")
+    return cast

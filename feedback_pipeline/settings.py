@@ -1,0 +1,89 @@
+"""The only reader of the environment: every knob, its default and what it means.
+
+Variables are named ``FEEDBACK_<FIELD>`` and may stand in a ``.env`` file. All have defaults, so nothing needs setting to
+try the project on one machine.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SILENT_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "DAFT_ANALYTICS_ENABLED": "0",
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "SCARF_NO_ANALYTICS": "true",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+class Settings(BaseSettings):
+    """All settings of one deployment."""
+
+    model_config = SettingsConfigDict(env_prefix="FEEDBACK_", env_file=".env", extra="ignore", frozen=True)
+
+    storage_root: str = Field("data", description="Folder or fsspec URL that holds tables, index and releases.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the store; default: SQLite file feedback.db under the storage root."
+    )
+    hash_key: SecretStr | None = Field(
+        None, description="Secret for hashing user ids; default: created once as hash.key under the storage root."
+    )
+    embedding_model: str = Field(
+        "bundled", description="'bundled' (MiniLM, 384 dimensions), a model folder, or a hub name."
+    )
+    default_dialect: str = Field("sqlite", description="SQL dialect of databases nobody has registered.")
+    ray_address: str | None = Field(None, description="Ray cluster for Daft; default: run natively on this machine.")
+    min_rating: int = Field(4, ge=1, le=5, description="A rated correction needs at least this rating (1-5).")
+    max_question_chars: int = Field(4_000, ge=1, description="Longer questions are refused when they come in.")
+    max_sql_chars: int = Field(50_000, ge=1, description="Longer SQL is refused when it comes in.")
+    validation_percent: int = Field(10, ge=0, le=50, description="Share of clusters in the validation split.")
+    test_percent: int = Field(10, ge=0, le=50, description="Share of clusters in the test split.")
+    vector_index_min_rows: int = Field(
+        100_000, ge=256, description="Rows from which an approximate vector index is built."
+    )
+    schedule_timezone: str = Field("UTC", description="IANA time zone of the nightly schedule (02:00).")
+    partitions_start: str = Field("2025-01-01", description="First day (UTC, ISO) of the daily partitions.")
+    failure_webhook_url: str | None = Field(None, description="Where the run-failure sensor posts JSON, if anywhere.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("storage_root")
+    @classmethod
+    def _absolute_when_local(cls, value: str) -> str:
+        return value if "://" in value else str(Path(value).expanduser().resolve())
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the store, with the SQLite default filled in."""
+        return self.database_url or f"sqlite:///{self.local_root / 'feedback.db'}"
+
+    @property
+    def local_root(self) -> Path:
+        """Folder for what must lie on a local disk: SQLite, Dagster's home, generated keys.
+
+        The storage root itself where it is local, else ``data`` below the working directory.
+        """
+        return Path("data").resolve() if "://" in self.storage_root else Path(self.storage_root)
+
+    def path(self, *parts: str) -> str:
+        """Return ``storage_root/part/part…`` as a path or URL."""
+        return "/".join([self.storage_root.rstrip("/"), *parts])
+
+
+def silence_telemetry() -> None:
+    """Turn off the telemetry of Dagster, Daft, Ray and Hugging Face unless the user chose otherwise."""
+    for name, value in SILENT_TELEMETRY.items():
+        os.environ.setdefault(name, value)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Read the environment once per process. Tests build ``Settings(...)`` themselves instead."""
+    silence_telemetry()
+    return Settings()
