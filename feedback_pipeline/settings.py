@@ -28,29 +28,35 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FEEDBACK_", env_file=".env", extra="ignore", frozen=True)
 
-    storage_root: str = Field("data", description="Folder or fsspec URL that holds tables, index and releases.")
+    storage_root: str = Field(default="data", description="Folder or fsspec URL that holds tables, index and releases.")
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the store; default: SQLite file feedback.db under the storage root."
+        default=None,
+        description="SQLAlchemy URL of the store; default: SQLite file feedback.db under the storage root.",
     )
     hash_key: SecretStr | None = Field(
-        None, description="Secret for hashing user ids; default: created once as hash.key under the storage root."
+        default=None,
+        description="Secret for hashing user ids; default: created once as hash.key under the storage root.",
     )
     embedding_model: str = Field(
-        "bundled", description="'bundled' (MiniLM, 384 dimensions), a model folder, or a hub name."
+        default="bundled", description="'bundled' (MiniLM, 384 dimensions), a model folder, or a hub name."
     )
-    default_dialect: str = Field("sqlite", description="SQL dialect of databases nobody has registered.")
-    ray_address: str | None = Field(None, description="Ray cluster for Daft; default: run natively on this machine.")
-    min_rating: int = Field(4, ge=1, le=5, description="A rated correction needs at least this rating (1-5).")
-    max_question_chars: int = Field(4_000, ge=1, description="Longer questions are refused when they come in.")
-    max_sql_chars: int = Field(50_000, ge=1, description="Longer SQL is refused when it comes in.")
-    validation_percent: int = Field(10, ge=0, le=50, description="Share of clusters in the validation split.")
-    test_percent: int = Field(10, ge=0, le=50, description="Share of clusters in the test split.")
+    default_dialect: str = Field(default="sqlite", description="SQL dialect of databases nobody has registered.")
+    ray_address: str | None = Field(
+        default=None, description="Ray cluster for Daft; default: run natively on this machine."
+    )
+    min_rating: int = Field(default=4, ge=1, le=5, description="A rated correction needs at least this rating (1-5).")
+    max_question_chars: int = Field(default=4_000, ge=1, description="Longer questions are refused when they come in.")
+    max_sql_chars: int = Field(default=50_000, ge=1, description="Longer SQL is refused when it comes in.")
+    validation_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the validation split.")
+    test_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the test split.")
     vector_index_min_rows: int = Field(
-        100_000, ge=256, description="Rows from which an approximate vector index is built."
+        default=100_000, ge=256, description="Rows from which an approximate vector index is built."
     )
-    schedule_timezone: str = Field("UTC", description="IANA time zone of the nightly schedule (02:00).")
-    partitions_start: str = Field("2025-01-01", description="First day (UTC, ISO) of the daily partitions.")
-    failure_webhook_url: str | None = Field(None, description="Where the run-failure sensor posts JSON, if anywhere.")
+    schedule_timezone: str = Field(default="UTC", description="IANA time zone of the nightly schedule (02:00).")
+    partitions_start: str = Field(default="2025-01-01", description="First day (UTC, ISO) of the daily partitions.")
+    failure_webhook_url: str | None = Field(
+        default=None, description="Where the run-failure sensor posts JSON, if anywhere."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("storage_root")

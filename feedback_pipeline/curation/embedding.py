@@ -1,0 +1,98 @@
+"""Vectors for distinct examples; only texts never seen are embedded."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_pipeline.curation.encoder import Encoder
+from feedback_pipeline.schemas import embedded_feedback, require
+from feedback_pipeline.tables.embedding_cache import text_key
+
+_TEXTS_PER_STEP = 4_096
+
+
+class EmbeddingError(ValueError):
+    """The model gave vectors that cannot be used."""
+
+
+class VectorCache(Protocol):
+    """Where vectors are remembered (see tables.EmbeddingCache)."""
+
+    def load(self) -> pa.Table:
+        """Return rows of key and vector."""
+        ...
+
+    def append(self, texts: list[str], vectors: np.ndarray) -> None:
+        """Remember the vectors of new texts."""
+        ...
+
+
+@dataclass(frozen=True)
+class EmbeddingResult:
+    """Embedded rows (schemas.embedded_feedback) and how many texts were embedded anew and taken from the cache."""
+
+    table: pa.Table
+    new_texts: int
+    cached_texts: int
+
+
+def embed(
+    rows: pa.Table,
+    encoder: Encoder,
+    cache: VectorCache,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> EmbeddingResult:
+    """Add a ``vector`` to each row of schemas.DEDUPED_FEEDBACK.
+
+    Args:
+        rows: distinct examples.
+        encoder: embeds ``natural_query``.
+        cache: remembers vectors by model and text; each step of 4,096 texts is kept at once, so a crash loses one step.
+        progress: told (texts done, texts to do) after each step.
+
+    Raises:
+        EmbeddingError: the model's vectors have another dimension than it promised, or are not finite.
+
+    """
+    keys = pa.array([text_key(text) for text in rows["natural_query"].to_pylist()], pa.string())
+    known = cache.load()
+    new = _new_texts(rows["natural_query"], keys, known["key"])
+    for done, texts in _steps(new):
+        cache.append(texts, _checked(encoder.encode(texts), encoder.dimension))
+        progress(done, len(new))
+    known = cache.load() if new else known
+    table = rows.append_column("vector", _vectors_of(keys, known))
+    distinct = pc.count_distinct(keys).as_py()
+    return EmbeddingResult(
+        require(table, embedded_feedback(encoder.dimension), "embedded_feedback"),
+        len(new),
+        distinct - len(new),
+    )
+
+
+def _new_texts(texts: pa.ChunkedArray, keys: pa.Array, known: pa.ChunkedArray) -> list[str]:
+    unseen = texts.filter(pc.invert(pc.is_in(keys, value_set=known.combine_chunks())))
+    return sorted(set(unseen.to_pylist()), key=lambda text: (len(text), text))
+
+
+def _steps(texts: list[str]) -> Iterator[tuple[int, list[str]]]:
+    for start in range(0, len(texts), _TEXTS_PER_STEP):
+        step = texts[start : start + _TEXTS_PER_STEP]
+        yield start + len(step), step
+
+
+def _checked(vectors: np.ndarray, dimension: int) -> np.ndarray:
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise EmbeddingError(f"the embedding model gave vectors of shape {vectors.shape}, not (n, {dimension})")
+    if not np.isfinite(vectors).all():
+        raise EmbeddingError("the embedding model gave values that are not finite; check FEEDBACK_EMBEDDING_MODEL")
+    return vectors
+
+
+def _vectors_of(keys: pa.Array, known: pa.Table) -> pa.Array:
+    positions = pc.index_in(keys, value_set=known["key"].combine_chunks())
+    return known["vector"].combine_chunks().take(positions)

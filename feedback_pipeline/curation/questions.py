@@ -1,0 +1,16 @@
+"""A question in one canonical form: what two people would call the same words."""
+
+import re
+import unicodedata
+
+_BLANKS = re.compile(r"\s+")
+_EDGES = " \t\"'`“”‘’«».?!;:,…"
+
+
+def canonical_question(text: str) -> str:
+    """Return ``text`` without differences of case, blanks, Unicode form and closing punctuation.
+
+    Values inside the question stay as they are, so "rivers in Texas" and "rivers in Ohio" remain two questions.
+    """
+    plain = _BLANKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
+    return plain.strip(_EDGES) or plain.strip()

@@ -1,0 +1,201 @@
+"""Reading SQL: tidy it, parse it twice, and write it in one canonical form.
+
+Belongs here: everything that needs a syntax tree. Does not: what a check means for a correction (``checks``).
+The canonical form merges spellings of one query (case, blanks, alias names, quoting, trivially true predicates) and never
+two different queries: literals keep their case, and nothing is reordered that could change a result.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polyglot_sql
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.simplify import simplify
+
+from feedback_pipeline.curation.aliases import canonical_aliases
+
+ANALYSIS_VERSION = 1
+"""Raise it when the canonical form or a check changes: stored checks made by an older version are made again."""
+
+_FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
+_COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
+_DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
+_UNKNOWN_TO_CONFIRMER = "generic"
+_WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
+Columns = Mapping[str, Mapping[str, str]]
+
+# sqlglot logs a warning for each statement it knows only by name; those are refused here with a reason of their own.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+class SqlError(ValueError):
+    """SQL that cannot be used as one read-only query; ``kind`` is ``parses`` or ``read_only``, the check it fails."""
+
+    def __init__(self, kind: str, detail: str):
+        super().__init__(detail)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class CanonicalSql:
+    """One query in canonical form.
+
+    ``text`` is equal for spellings of the same query. ``skeleton`` is ``text`` with every literal replaced by ``?``, so it
+    is equal for queries that differ in values only.
+    """
+
+    text: str
+    skeleton: str
+
+
+def tidy(sql: str) -> tuple[str, list[str]]:
+    """Return ``sql`` without Markdown fence, surrounding blanks and final semicolons, and notes on what was removed."""
+    notes = []
+    fenced = _FENCE.search(sql)
+    if fenced:
+        sql = fenced.group(1)
+        notes.append("removed a Markdown code fence around the SQL")
+    return re.sub(r"[\s;]+$", "", sql.strip()), notes
+
+
+def parse_query(sql: str, dialect: str) -> exp.Query:
+    """Parse exactly one read-only query.
+
+    Two parsers must agree, because each accepts text the other, and most databases, refuse.
+
+    Raises:
+        SqlError: the text does not parse, holds several statements, or could write.
+
+    """
+    statements = _parse_all(sql, dialect)
+    if len(statements) != 1:
+        raise SqlError("read_only", f"holds {len(statements)} statements; exactly one query is allowed")
+    tree = statements[0]
+    if not isinstance(tree, exp.Query):
+        raise SqlError("read_only", f"is a {tree.key.upper()} statement; only queries (SELECT) are allowed")
+    if isinstance(tree, exp.Select) and not tree.expressions:
+        raise SqlError("parses", "selects no columns")
+    if writing := tree.find(*_WRITES):
+        raise SqlError("read_only", f"contains {writing.key.upper()}, which can change or lock data")
+    _confirm(sql, dialect)
+    return tree
+
+
+def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
+    if not sql.strip():
+        raise SqlError("parses", "is empty")
+    try:
+        statements = [tree for tree in sqlglot.parse(sql, read=dialect) if tree is not None]
+    except SqlglotError as error:
+        raise SqlError("parses", f"does not parse as {dialect}: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise SqlError("parses", "is nested too deeply to parse") from error
+    if not statements:
+        raise SqlError("parses", "holds no statement, only comments")
+    return statements
+
+
+def _confirm(sql: str, dialect: str) -> None:
+    try:
+        statements = polyglot_sql.parse(sql, dialect=_confirmer_dialect(dialect))
+    except polyglot_sql.PolyglotError as error:
+        raise SqlError("parses", f"a second parser refuses it as {dialect}: {_first_line(error)}") from error
+    if len(statements) != 1:
+        raise SqlError("read_only", f"a second parser sees {len(statements)} statements; exactly one is allowed")
+
+
+def _confirmer_dialect(dialect: str) -> str:
+    return dialect if dialect in _confirmer_dialects() else _UNKNOWN_TO_CONFIRMER
+
+
+@lru_cache(maxsize=1)
+def _confirmer_dialects() -> frozenset[str]:
+    return frozenset(polyglot_sql.dialects())
+
+
+def _first_line(error: Exception) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return " ".join(plain.split("\n", 1)[0].split())[:200]
+
+
+def quoted_text_to_literals(tree: exp.Query, dialect: str, columns: Columns | None) -> None:
+    """Turn ``"USA"`` into ``'USA'`` in place where the database itself would read it as text.
+
+    SQLite takes a double-quoted name that is no column for a string (https://sqlite.org/quirks.html, section 8). Without a
+    known schema only the right-hand side of a comparison is taken for text.
+    """
+    if dialect not in _DOUBLE_QUOTE_IS_TEXT_TOO:
+        return
+    names = _known_names(tree, columns) if columns is not None else None
+    for column in list(tree.find_all(exp.Column)):
+        if _reads_as_text(column, names):
+            column.replace(exp.Literal.string(column.name))
+
+
+def _known_names(tree: exp.Query, columns: Columns) -> set[str]:
+    known = {name.lower() for table in columns.values() for name in table}
+    return known | {alias.alias.lower() for alias in tree.find_all(exp.Alias, exp.TableAlias, exp.CTE) if alias.alias}
+
+
+def _reads_as_text(column: exp.Column, known_names: set[str] | None) -> bool:
+    identifier = column.this
+    if column.table or not isinstance(identifier, exp.Identifier) or not identifier.args.get("quoted"):
+        return False
+    if known_names is not None:
+        return identifier.name.lower() not in known_names
+    parent = column.parent
+    return isinstance(parent, _COMPARISONS) and parent.this is not column
+
+
+def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> CanonicalSql:
+    """Return the canonical text and skeleton of a parsed query; ``tree`` is left as it is.
+
+    Args:
+        tree: what ``parse_query`` returned.
+        dialect: sqlglot's name of the SQL dialect; decides which names ignore case.
+        columns: ``{table: {column: type}}`` where the schema is known.
+
+    """
+    tree = tree.copy()
+    quoted_text_to_literals(tree, dialect, columns)
+    tree = canonical_aliases(normalize_identifiers(tree, dialect=dialect))
+    _drop_default_sort_direction(tree)
+    tree = simplify(tree, dialect=dialect)
+    return CanonicalSql(_write(tree, dialect), _write(_without_literals(tree), dialect))
+
+
+def _drop_default_sort_direction(tree: exp.Query) -> None:
+    for ordered in tree.find_all(exp.Ordered):
+        if not ordered.args.get("desc"):
+            ordered.set("desc", None)
+
+
+def _write(tree: exp.Expr, dialect: str) -> str:
+    return tree.sql(dialect=dialect, identify=True, comments=False)
+
+
+def _without_literals(tree: exp.Expr) -> exp.Expr:
+    tree = tree.copy()
+    for literal in list(tree.find_all(exp.Literal, exp.Boolean)):
+        literal.replace(exp.Placeholder())
+    for negation in list(tree.find_all(exp.Neg)):
+        if isinstance(negation.this, exp.Placeholder):
+            negation.replace(exp.Placeholder())
+    for values in tree.find_all(exp.In):
+        if values.expressions and all(isinstance(value, exp.Placeholder) for value in values.expressions):
+            values.set("expressions", [exp.Placeholder()])
+    return tree
+
+
+def referenced_tables(tree: exp.Query) -> Iterator[exp.Table]:
+    """Yield every table reference of ``tree`` that is not a common table expression."""
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Identifier) and (table.db or table.name.lower() not in ctes):
+            yield table

@@ -1,0 +1,102 @@
+"""Which corrections does somebody stand behind? The fold of all events, under the thresholds of the policy."""
+
+from dataclasses import dataclass
+
+import daft
+import pyarrow as pa
+from daft import col, lit
+
+from feedback_pipeline.curation.questions import canonical_question
+from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
+
+STATUS_OF_EVENT = {
+    "submitted": "pending",
+    "verified": "verified",
+    "rejected": "rejected",
+    "applied": "applied",
+    "superseded": "superseded",
+    "stale": "stale",
+    "withdrawn": "withdrawn",
+    "reopened": "pending",
+    "restored": "verified",
+}
+"""The status each event leads to; events that are not here change no status."""
+
+_IN_USE = ("verified", "applied")
+
+
+@dataclass(frozen=True)
+class VerificationResult:
+    """Verified corrections (schemas.VERIFIED_FEEDBACK) and what was left out, with reasons (schemas.DROPPED)."""
+
+    kept: pa.Table
+    dropped: pa.Table
+
+
+def fold_verified(events: daft.DataFrame, checked: daft.DataFrame, *, min_rating: int) -> VerificationResult:
+    """Keep corrections whose last word is "verified", that pass the checks and are not rated low.
+
+    Args:
+        events: all rows of schemas.RAW_FEEDBACK, in any order and with repeats allowed.
+        checked: all rows of schemas.CHECKED_FEEDBACK.
+        min_rating: a correction that carries a rating (1-5) needs at least this one; an unrated one passes.
+
+    A reviewer's explicit override stands above a failed check, as long as the SQL could be read at all.
+
+    """
+    judged = checked.join(_last_status(events), on="feedback_id", how="left").with_column(
+        "why", _why_left_out(min_rating)
+    )
+    judged = judged.sort("feedback_id").collect()
+    return VerificationResult(_kept(judged), _dropped(judged))
+
+
+def _last_status(events: daft.DataFrame) -> daft.DataFrame:
+    meanings = daft.from_pydict({"event": list(STATUS_OF_EVENT), "status": list(STATUS_OF_EVENT.values())})
+    telling = events.join(meanings, on="event")
+    last = telling.groupby("feedback_id").agg(col("event_seq").max())
+    overrides = (
+        telling.where((col("event") == "verified") & col("payload").contains('"override": true'))
+        .select("feedback_id")
+        .distinct()
+        .with_column("overridden", lit(True))
+    )
+    statuses = telling.select("event_seq", "status").distinct()
+    return last.join(statuses, on="event_seq").join(overrides, on="feedback_id", how="left").exclude("event_seq")
+
+
+def _why_left_out(min_rating: int) -> daft.Expression:
+    unread = col("canonical_sql").is_null()
+    failed = ~col("passed") & col("overridden").is_null()
+    too_low = col("rating").fill_null(min_rating) < min_rating
+    return (
+        daft.functions.when(
+            ~col("status").fill_null("pending").is_in(list(_IN_USE)), col("status").fill_null("pending")
+        )
+        .when(
+            unread | failed,
+            daft.functions.concat(lit("failed check: "), col("failed_check").fill_null("parses")),
+        )
+        .when(too_low, lit(f"rating below {min_rating}"))
+        .otherwise(lit(None))
+    )
+
+
+@daft.func.batch(return_dtype=daft.DataType.string())
+def _canonical_questions(question: daft.Series) -> list[str]:
+    return [canonical_question(text) for text in question.to_pylist()]
+
+
+def _kept(judged: daft.DataFrame) -> pa.Table:
+    kept = judged.where(col("why").is_null())
+    kept = kept.with_columns(
+        {"canonical_question": _canonical_questions(col("natural_query")), "sql": col("answer_sql")}
+    )
+    return require(kept.select(*VERIFIED_FEEDBACK.names).to_arrow(), VERIFIED_FEEDBACK, "verified_feedback")
+
+
+def _dropped(judged: daft.DataFrame) -> pa.Table:
+    dropped = judged.where(~col("why").is_null()).select(
+        col("feedback_id"), lit("verified_feedback").alias("stage"), col("why").alias("reason"), col("checks")
+    )
+    return require(dropped.with_column_renamed("checks", "detail").to_arrow(), DROPPED, "verified_feedback (dropped)")

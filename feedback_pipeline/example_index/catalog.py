@@ -1,0 +1,161 @@
+"""What has been published: the LanceDB table, its tags and the note each publication left.
+
+Light enough for the query path: LanceDB is imported when a table is opened, not before.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from feedback_pipeline.tables.files import filesystem, read_json, write_json
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+
+TABLE = "examples"
+LIVE = "live"
+_PUBLISHED = re.compile(r"v(\d+)")
+
+
+class IndexNotFoundError(LookupError):
+    """Nothing has been published yet, or the index cannot be read."""
+
+
+class UnknownPublicationError(LookupError):
+    """There is no publication with that number."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One published state of the index.
+
+    Attributes:
+        version: number of the publication, counted from 1.
+        table_version: LanceDB's version of the table that holds it.
+        rows: number of examples.
+        digest: SHA-256 over the examples' contents and the model's fingerprint, without vectors.
+        model_fingerprint: the embedding model all vectors were made with.
+        dimension: components of a vector.
+
+    """
+
+    version: int
+    table_version: int
+    rows: int
+    digest: str
+    model_fingerprint: str
+    dimension: int
+
+
+class IndexCatalog:
+    """The index below one storage root, and the tags on it."""
+
+    def __init__(self, root: str):
+        self.root = root.rstrip("/")
+        self._connection: DBConnection | None = None
+
+    def connect(self) -> DBConnection:
+        """Return the LanceDB connection, opened on first use."""
+        if self._connection is None:
+            import lancedb
+
+            self._connection = lancedb.connect(f"{self.root}/index")
+        return self._connection
+
+    def exists(self) -> bool:
+        """Tell whether the table has ever been written, without importing LanceDB."""
+        fs, inner = filesystem(f"{self.root}/index/{TABLE}.lance")
+        return fs.exists(inner)
+
+    def open_table(self) -> Table:
+        """Open the table at its newest version, published or not.
+
+        Raises:
+            IndexNotFoundError: there is none, or it is damaged.
+
+        """
+        if not self.exists():
+            raise IndexNotFoundError(
+                f"no example index under {self.root}; 'feedback-pipeline run' builds and publishes one"
+            )
+        try:
+            return self.connect().open_table(TABLE)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise IndexNotFoundError(
+                f"the example index under {self.root}/index cannot be read ({error}); restore it from a backup, or "
+                "delete the folder and run 'feedback-pipeline run' to build it again"
+            ) from error
+
+    def live_table_version(self, table: Table) -> int:
+        """Return the LanceDB version that ``live`` points at.
+
+        Raises:
+            IndexNotFoundError: nothing has been published yet.
+
+        """
+        try:
+            return table.tags.get_version(LIVE)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise IndexNotFoundError(
+                f"the example index under {self.root} has no live publication; run 'feedback-pipeline run'"
+            ) from error
+
+    def live(self) -> Publication | None:
+        """Return the publication that readers see, or None."""
+        try:
+            table = self.open_table()
+            return self.of_table_version(self.live_table_version(table))
+        except IndexNotFoundError:
+            return None
+
+    def publications(self) -> list[Publication]:
+        """Return all publications that can still be made live, oldest first."""
+        if not self.exists():
+            return []
+        tags = self.open_table().tags.list()
+        versions = [tag["version"] for name, tag in tags.items() if _PUBLISHED.fullmatch(name)]
+        return sorted((self.of_table_version(version) for version in versions), key=lambda p: p.version)
+
+    def of_table_version(self, table_version: int) -> Publication:
+        """Return the note left with the publication of a LanceDB version.
+
+        Raises:
+            IndexNotFoundError: the note is gone: the folder was copied in part.
+
+        """
+        note = read_json(self._note_path(table_version))
+        if note is None:
+            raise IndexNotFoundError(
+                f"{self._note_path(table_version)} is missing, so the index was copied in part; copy it whole, or "
+                "delete the index folder and run 'feedback-pipeline run'"
+            )
+        return Publication(**note)
+
+    def note(self, publication: Publication) -> None:
+        """Leave the note of a publication, before any tag points at it."""
+        write_json(self._note_path(publication.table_version), asdict(publication))
+
+    def make_live(self, table: Table, table_version: int) -> None:
+        """Move the tag ``live``: the one step that readers see."""
+        move = table.tags.update if LIVE in table.tags.list() else table.tags.create
+        move(LIVE, table_version)
+
+    def rollback(self, version: int) -> Publication:
+        """Make an earlier publication live again.
+
+        Raises:
+            UnknownPublicationError: there is no such publication; the text lists those there are.
+
+        """
+        known = {publication.version: publication for publication in self.publications()}
+        if version not in known:
+            numbers = ", ".join(map(str, known)) or "none"
+            raise UnknownPublicationError(f"no index version {version}; published versions: {numbers}")
+        self.make_live(self.open_table(), known[version].table_version)
+        return known[version]
+
+    def _note_path(self, table_version: int) -> str:
+        return f"{self.root}/index/publications/{table_version}.json"

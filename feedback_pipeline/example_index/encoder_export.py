@@ -1,0 +1,95 @@
+"""The embedding model in the form the query path needs: ONNX and a tokenizer, published beside the index.
+
+A question is embedded with the same weights as the examples, by a process that has neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from feedback_pipeline.curation.encoder import SentenceEncoder, load_model, model_folder
+from feedback_pipeline.retrieval.encoder import ENCODER_FILES, QueryEncoder, encoder_folder
+from feedback_pipeline.tables.files import filesystem, write_bytes, write_json
+
+_PROBES = ["How many orders came from Berlin?", "top 5", "list " * 300]
+_TOLERANCE = 1e-3
+
+
+class EncoderExportError(RuntimeError):
+    """The exported encoder gives other vectors than the model; it was not published."""
+
+
+def export_encoder(root: str, encoder: SentenceEncoder) -> str:
+    """Write the query encoder of a model below ``root`` unless it is there; return its folder.
+
+    Raises:
+        EncoderExportError: vectors of the export differ from the model's by more than 1e-3 in a component.
+
+    """
+    folder = encoder_folder(root, encoder.fingerprint)
+    fs, inner = filesystem(f"{folder}/{ENCODER_FILES[-1]}")
+    if not fs.exists(inner):
+        with tempfile.TemporaryDirectory() as scratch:
+            _export_to(Path(scratch), encoder)
+            _compare(Path(scratch), encoder)
+            for name in ENCODER_FILES:
+                write_bytes(f"{folder}/{name}", (Path(scratch) / name).read_bytes())
+    return folder
+
+
+def _export_to(folder: Path, encoder: SentenceEncoder) -> None:
+    model = load_model(encoder.name)
+    _export_onnx(model, folder / "model.onnx")
+    (folder / "tokenizer.json").write_bytes((model_folder(encoder.name) / "tokenizer.json").read_bytes())
+    facts = {
+        "dimension": encoder.dimension,
+        "fingerprint": encoder.fingerprint,
+        "max_tokens": int(model.max_seq_length),
+    }
+    write_json(str(folder / "encoder.json"), facts)
+
+
+def _export_onnx(model: Any, path: Path) -> None:
+    import torch
+
+    class TextToUnitVector(torch.nn.Module):
+        """All modules of a sentence-transformers model in a row, and normalisation."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = torch.nn.ModuleList(model)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+            for step in self.steps:
+                features = step(features)
+            return torch.nn.functional.normalize(features["sentence_embedding"], p=2, dim=1)
+
+    tokens = torch.ones((2, 8), dtype=torch.int64)
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    torch.onnx.export(
+        TextToUnitVector().eval(),
+        (tokens, tokens),
+        str(path),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["unit_vector"],
+        dynamic_shapes=(free, free),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _compare(folder: Path, encoder: SentenceEncoder) -> None:
+    exported = QueryEncoder(folder)
+    vectors = np.stack([exported.encode(text) for text in _PROBES])
+    distance = float(np.abs(vectors - encoder.encode(_PROBES)).max())
+    if distance > _TOLERANCE:
+        raise EncoderExportError(
+            f"the ONNX export of {encoder.name!r} differs from the model by {distance:.2g} (limit {_TOLERANCE}); "
+            "choose another FEEDBACK_EMBEDDING_MODEL"
+        )

@@ -1,0 +1,70 @@
+"""Embeds one question with tokenizers and ONNX Runtime: milliseconds, and no torch in the process."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from feedback_pipeline.tables.files import filesystem
+
+ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+"""Files of a published encoder; the last is written last and tells that the others are whole."""
+
+
+class EncoderNotFoundError(LookupError):
+    """The encoder published with an index is missing or incomplete."""
+
+
+def encoder_folder(root: str, fingerprint: str) -> str:
+    """Return where the query encoder of a model lies below a storage root."""
+    return f"{root.rstrip('/')}/encoders/{fingerprint}"
+
+
+class QueryEncoder:
+    """A published encoder.
+
+    Args:
+        folder: local folder with ENCODER_FILES.
+
+    Raises:
+        EncoderNotFoundError: a file is missing.
+
+    """
+
+    def __init__(self, folder: Path):
+        missing = [name for name in ENCODER_FILES if not (folder / name).is_file()]
+        if missing:
+            raise EncoderNotFoundError(
+                f"{', '.join(missing)} not found in {folder}; run 'feedback-pipeline run' to publish the encoder again"
+            )
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        facts = json.loads((folder / "encoder.json").read_text())
+        self.dimension: int = facts["dimension"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(facts["max_tokens"])
+        self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the unit vector of one text: float32 of shape (dimension,)."""
+        tokens = self._tokenizer.encode(text)
+        inputs = {
+            "input_ids": np.array([tokens.ids], dtype=np.int64),
+            "attention_mask": np.array([tokens.attention_mask], dtype=np.int64),
+        }
+        return np.asarray(self._session.run(None, inputs)[0])[0]
+
+
+def open_encoder(root: str, fingerprint: str) -> QueryEncoder:
+    """Open the encoder of a model; from a remote storage root it is downloaded once per machine."""
+    folder = encoder_folder(root, fingerprint)
+    fs, inner = filesystem(folder)
+    if not {"file", "local"}.intersection((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol):
+        inner = str(Path(tempfile.gettempdir()) / "feedback_pipeline_encoders" / fingerprint)
+        for name in ENCODER_FILES:
+            if not (Path(inner) / name).is_file():
+                fs.get_file(f"{filesystem(folder)[1]}/{name}", f"{inner}/{name}")
+    return QueryEncoder(Path(inner))

@@ -1,0 +1,128 @@
+"""What the pipeline reads: the store's days as Arrow tables, and the small facts its sensors watch.
+
+A day is a UTC day of *recording*: what arrives today about last year belongs to today, so that past days
+never change under the pipeline. One select per table, streamed straight into Arrow; no ORM objects.
+"""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Select, Text, cast, func, or_, select, union
+from sqlalchemy.orm import Session
+
+from feedback_pipeline.schemas import RAW_FEEDBACK, RAW_INTERACTIONS, SUBMISSIONS
+from feedback_pipeline.store.engine import Store
+from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow, InteractionRow, RetrievedChunkRow
+from feedback_pipeline.store.transitions import ECHOES, UNPUBLISHED, Event
+from feedback_pipeline.store.types import UtcDay, on_day
+
+ROWS_PER_BATCH = 20_000
+
+STORED_SUBMISSIONS = pa.schema(
+    [*SUBMISSIONS, pa.field("checks", pa.string()), pa.field("checks_key", pa.string())]
+)
+"""Submissions with the checks the store holds for them: JSON with sorted keys, null where there are none."""
+
+INTERACTIONS_ALONE = pa.schema([field for field in RAW_INTERACTIONS if field.name != "chunks"])
+CHUNK = RAW_INTERACTIONS.field("chunks").type.value_type
+CHUNK_ROWS = pa.schema([pa.field("interaction_id", pa.int64(), nullable=False), *CHUNK])
+
+
+def events_of_day(store: Store, day: date) -> pa.Table:
+    """Return the events of the UTC day ``day`` (schema RAW_FEEDBACK), ordered by event_seq."""
+    query = (
+        select(*_columns(FeedbackEventRow, RAW_FEEDBACK, payload=cast(FeedbackEventRow.payload, Text)))
+        .where(on_day(FeedbackEventRow.at, day))
+        .order_by(FeedbackEventRow.event_seq)
+    )
+    with store.read() as session:
+        return _table(session, query, RAW_FEEDBACK)
+
+
+def submissions_of_day(store: Store, day: date) -> pa.Table:
+    """Return what was submitted on the UTC day ``day`` (schema STORED_SUBMISSIONS), by feedback_id."""
+    query = (
+        select(*_columns(FeedbackRow, STORED_SUBMISSIONS, checks=cast(FeedbackRow.checks, Text)))
+        .join(FeedbackEventRow, FeedbackEventRow.feedback_id == FeedbackRow.feedback_id)
+        .where(FeedbackEventRow.event == Event.SUBMITTED.value, on_day(FeedbackEventRow.at, day))
+        .order_by(FeedbackRow.feedback_id)
+    )
+    with store.read() as session:
+        return _table(session, query, STORED_SUBMISSIONS)
+
+
+def interactions_of_day(store: Store, day: date) -> pa.Table:
+    """Return what was recorded or rated on the UTC day ``day`` (schema RAW_INTERACTIONS).
+
+    Ordered by interaction_id; ``chunks`` are in rank order, an empty list where nothing was retrieved.
+    """
+    is_of_day = or_(on_day(InteractionRow.recorded_at, day), on_day(InteractionRow.rating_recorded_at, day))
+    interactions = select(*_columns(InteractionRow, INTERACTIONS_ALONE)).order_by(
+        InteractionRow.interaction_id
+    )
+    chunks = (
+        select(*_columns(RetrievedChunkRow, CHUNK_ROWS))
+        .join(InteractionRow, InteractionRow.interaction_id == RetrievedChunkRow.interaction_id)
+        .order_by(RetrievedChunkRow.interaction_id, RetrievedChunkRow.rank)
+    )
+    with store.read() as session:
+        table = _table(session, interactions.where(is_of_day), INTERACTIONS_ALONE)
+        rows = _table(session, chunks.where(is_of_day), CHUNK_ROWS)
+    lists = _lists(table["interaction_id"].to_numpy(), rows)
+    return table.append_column(RAW_INTERACTIONS.field("chunks"), lists)
+
+
+def event_days(store: Store) -> dict[date, int]:
+    """Return, per UTC day, the largest event_seq of what came from outside, not from the pipeline itself."""
+    day = UtcDay(FeedbackEventRow.at)
+    query = (
+        select(day, func.max(FeedbackEventRow.event_seq))
+        .where(FeedbackEventRow.event.not_in([event.value for event in ECHOES]))
+        .group_by(day)
+        .order_by(day)
+    )
+    with store.read() as session:
+        return dict(session.execute(query).tuples().all())
+
+
+def interaction_days(store: Store) -> list[date]:
+    """Return the UTC days on which interactions were recorded or rated, oldest first."""
+    recorded = select(UtcDay(InteractionRow.recorded_at).label("day"))
+    rated = select(UtcDay(InteractionRow.rating_recorded_at)).where(
+        InteractionRow.rating_recorded_at.is_not(None)
+    )
+    with store.read() as session:
+        return sorted(session.scalars(union(recorded, rated)))
+
+
+def latest_decision_seq(store: Store) -> int:
+    """Return the largest event_seq among events that change what is published, 0 if there is none."""
+    decisions = [event.value for event in Event if event not in UNPUBLISHED]
+    query = select(func.max(FeedbackEventRow.event_seq)).where(FeedbackEventRow.event.in_(decisions))
+    with store.read() as session:
+        return session.scalar(query) or 0
+
+
+def _columns(model: Any, schema: pa.Schema, **replaced: Any) -> list[Any]:
+    return [replaced.get(name, getattr(model, name)) for name in schema.names]
+
+
+def _table(session: Session, query: Select[Any], schema: pa.Schema) -> pa.Table:
+    rows = session.connection().execute(query, execution_options={"yield_per": ROWS_PER_BATCH})
+    return pa.Table.from_batches((_batch(part, schema) for part in rows.partitions()), schema)
+
+
+def _batch(rows: Any, schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _lists(interaction_ids: np.ndarray, rows: pa.Table) -> pa.Array:
+    """Fold ``rows``, ordered by interaction_id and rank, into one list of chunks per interaction."""
+    starts = np.searchsorted(rows["interaction_id"].to_numpy(), interaction_ids)
+    offsets = pa.array([*starts, rows.num_rows], pa.int32())
+    columns = [rows[field.name].combine_chunks() for field in CHUNK]
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(CHUNK)))

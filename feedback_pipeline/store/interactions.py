@@ -1,0 +1,211 @@
+"""Questions models answered, what was retrieved for them, and how users rated the answers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from feedback_pipeline.store.batches import batches
+from feedback_pipeline.store.engine import Store, lock
+from feedback_pipeline.store.events import utc_now
+from feedback_pipeline.store.models import InteractionRow, RetrievedChunkRow, RetrievedExampleRow
+from feedback_pipeline.store.types import require_zone
+
+KINDS = ("text2sql", "rag")
+RATINGS = (1, -1)
+
+
+class UnknownInteractionError(LookupError):
+    """No interaction has this id."""
+
+    def __init__(self, interaction_id: int):
+        self.interaction_id = interaction_id
+        super().__init__(
+            f"No interaction has the id {interaction_id}: record the interaction first, or leave it out."
+        )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A retrieved passage. ``rank`` is its place in the result, no two chunks of an interaction share it."""
+
+    chunk_id: str
+    text: str | None
+    score: float | None
+    rank: int
+    in_scope: bool | None = None
+
+
+@dataclass(frozen=True)
+class RetrievedExample:
+    """A few-shot example that was shown to the model, or ``withheld`` from it to measure its effect."""
+
+    example_id: str
+    rank: int
+    score: float | None = None
+    index_version: int | None = None
+    withheld: bool = False
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One answered question. ``user_id`` is the raw id and is hashed on storing; times are aware.
+
+    ``feedback`` is 1 (up), -1 (down) or None. ``created_at`` and ``rated_at`` are the source's own times;
+    default: now. The same (source, client_key) is stored once.
+    """
+
+    kind: Literal["text2sql", "rag"]
+    natural_query: str
+    output: str | None = None
+    database_id: str | None = None
+    model: str | None = None
+    user_id: str | None = None
+    trace_id: str | None = None
+    feedback: int | None = None
+    feedback_reason: str | None = None
+    created_at: datetime | None = None
+    rated_at: datetime | None = None
+    chunks: Sequence[Chunk] = ()
+    examples: Sequence[RetrievedExample] = ()
+    client_key: str | None = None
+    source: str = "user_feedback"
+
+
+def record_many(store: Store, interactions: Iterable[Interaction]) -> list[tuple[int, bool]]:
+    """Store ``interactions`` in one transaction; return (interaction_id, newly stored) of each, in order.
+
+    Raises ValueError, and stores nothing, when one has a kind, time, rating or ranks that cannot be.
+    """
+    interactions = list(interactions)
+    for item in interactions:
+        _validate(item)
+    with store.begin() as session:
+        keys = [(item.source, item.client_key) for item in interactions if item.client_key is not None]
+        if keys:
+            lock(session, "interactions")
+        known = _ids_by_key(session, keys)
+        new, positions = _first_of_each(interactions, known)
+        ids = _insert(session, store, new)
+    return [
+        (known[(item.source, item.client_key)], False) if position is None else (ids[position], is_first)
+        for item, (position, is_first) in zip(interactions, positions, strict=True)
+    ]
+
+
+def rate(store: Store, interaction_id: int, rating: int, reason: str | None = None) -> None:
+    """Set the rating of an interaction to 1 or -1; a later rating replaces an earlier one.
+
+    Raises ValueError for any other rating and UnknownInteractionError.
+    """
+    _validate_rating(f"interaction {interaction_id}", rating)
+    now = utc_now()
+    values = {"feedback": rating, "feedback_reason": reason, "rated_at": now, "rating_recorded_at": now}
+    statement = update(InteractionRow).where(InteractionRow.interaction_id == interaction_id).values(values)
+    with store.begin() as session:
+        found = session.scalar(statement.returning(InteractionRow.interaction_id))
+        if found is None:
+            raise UnknownInteractionError(interaction_id)
+
+
+def require_interactions(session: Session, interaction_ids: Iterable[int | None]) -> None:
+    """Raise UnknownInteractionError unless all of ``interaction_ids`` exist; None needs no interaction."""
+    wanted = {interaction_id for interaction_id in interaction_ids if interaction_id is not None}
+    for chunk in batches(sorted(wanted)):
+        query = select(InteractionRow.interaction_id).where(InteractionRow.interaction_id.in_(chunk))
+        wanted -= set(session.scalars(query))
+    for missing in sorted(wanted):
+        raise UnknownInteractionError(missing)
+
+
+def _validate(item: Interaction) -> None:
+    name = f"interaction {item.client_key or repr(item.natural_query[:60])}"
+    if item.kind not in KINDS:
+        raise ValueError(f"{name}: kind is {item.kind!r}, use one of {', '.join(KINDS)}.")
+    require_zone(name, created_at=item.created_at, rated_at=item.rated_at)
+    if item.feedback is not None:
+        _validate_rating(name, item.feedback)
+    for field in ("chunks", "examples"):
+        ranks = [child.rank for child in getattr(item, field)]
+        if len(set(ranks)) < len(ranks):
+            raise ValueError(
+                f"{name}: {field} repeat a rank ({ranks}); number them 1, 2, 3 in the order retrieved."
+            )
+
+
+def _validate_rating(name: str, rating: int) -> None:
+    if rating not in RATINGS or isinstance(rating, bool):
+        raise ValueError(f"{name}: rating is {rating!r}, use 1 for thumbs up or -1 for thumbs down.")
+
+
+def _ids_by_key(session: Session, keys: list[tuple[str, str]]) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    key = tuple_(InteractionRow.source, InteractionRow.client_key)
+    for chunk in batches(keys):
+        query = select(InteractionRow.source, InteractionRow.client_key, InteractionRow.interaction_id)
+        found.update(
+            ((source, name), number) for source, name, number in session.execute(query.where(key.in_(chunk)))
+        )
+    return found
+
+
+def _first_of_each(
+    interactions: list[Interaction], known: dict[Any, int]
+) -> tuple[list[Interaction], list[tuple[int | None, bool]]]:
+    """Return what to insert, and for each one given (position among those or None, is it the first)."""
+    new: list[Interaction] = []
+    position_of: dict[Any, int] = {}
+    positions: list[tuple[int | None, bool]] = []
+    for item in interactions:
+        key = (item.source, item.client_key)
+        if key in known:
+            positions.append((None, False))
+        elif key in position_of:
+            positions.append((position_of[key], False))
+        else:
+            positions.append((len(new), True))
+            if item.client_key is not None:
+                position_of[key] = len(new)
+            new.append(item)
+    return new, positions
+
+
+def _insert(session: Session, store: Store, items: list[Interaction]) -> list[int]:
+    if not items:
+        return []
+    now = utc_now()
+    statement = insert(InteractionRow).returning(InteractionRow.interaction_id, sort_by_parameter_order=True)
+    ids = list(session.connection().execute(statement, [_row(store, item, now) for item in items]).scalars())
+    for table, field in ((RetrievedChunkRow, "chunks"), (RetrievedExampleRow, "examples")):
+        rows = [
+            {"interaction_id": interaction_id, **asdict(child)}
+            for interaction_id, item in zip(ids, items, strict=True)
+            for child in getattr(item, field)
+        ]
+        if rows:
+            session.connection().execute(insert(table), rows)
+    return ids
+
+
+def _row(store: Store, item: Interaction, now: datetime) -> dict[str, Any]:
+    rated = item.feedback is not None
+    return {
+        "kind": item.kind,
+        "database_id": item.database_id,
+        "natural_query": item.natural_query,
+        "output": item.output,
+        "model": item.model,
+        "user_hash": None if item.user_id is None else store.hash_user(item.user_id),
+        "trace_id": item.trace_id,
+        "feedback": item.feedback,
+        "feedback_reason": item.feedback_reason,
+        "source": item.source,
+        "client_key": item.client_key,
+        "created_at": item.created_at or now,
+        "recorded_at": now,
+        "rated_at": (item.rated_at or now) if rated else None,
+        "rating_recorded_at": now if rated else None,
+    }

@@ -1,0 +1,177 @@
+"""The tables of the system of record. Shapes only: what may happen to a row lives in the other modules.
+
+A change here needs a new file in ``migrations/versions`` and the new ``HEAD`` in ``migrations/__init__.py``.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from feedback_pipeline.store.types import NULLABLE_JSON, SEQUENCE, UtcDateTime
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Common base: one metadata, constraint names that are the same on every database."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {str: Text(), datetime: UtcDateTime(), dict[str, Any]: NULLABLE_JSON}  # noqa: RUF012
+
+
+class InteractionRow(Base):
+    """A question a model answered.
+
+    ``created_at`` and ``rated_at`` are the source's times, ``…recorded_at`` when we learned of it.
+    """
+
+    __tablename__ = "interactions"
+    __table_args__ = (
+        UniqueConstraint("source", "client_key"),
+        CheckConstraint("kind IN ('text2sql', 'rag')", name="kind"),
+        CheckConstraint("feedback IN (1, -1)", name="feedback"),
+        Index(None, "recorded_at"),
+        Index(None, "rated_at"),
+        Index(None, "rating_recorded_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    interaction_id: Mapped[int] = mapped_column(SEQUENCE, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    database_id: Mapped[str | None]
+    natural_query: Mapped[str]
+    output: Mapped[str | None]
+    model: Mapped[str | None]
+    user_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    trace_id: Mapped[str | None]
+    feedback: Mapped[int | None]
+    feedback_reason: Mapped[str | None]
+    source: Mapped[str]
+    client_key: Mapped[str | None]
+    created_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    rated_at: Mapped[datetime | None]
+    rating_recorded_at: Mapped[datetime | None]
+
+
+class RetrievedChunkRow(Base):
+    """A passage the product retrieved for an interaction."""
+
+    __tablename__ = "retrieved_chunks"
+
+    interaction_id: Mapped[int] = mapped_column(
+        ForeignKey("interactions.interaction_id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    chunk_id: Mapped[str]
+    text: Mapped[str | None]
+    score: Mapped[float | None]
+    in_scope: Mapped[bool | None]
+
+
+class RetrievedExampleRow(Base):
+    """A few-shot example that influenced an interaction, or was withheld from it to measure its effect."""
+
+    __tablename__ = "retrieved_examples"
+
+    interaction_id: Mapped[int] = mapped_column(
+        ForeignKey("interactions.interaction_id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    example_id: Mapped[str] = mapped_column(index=True)
+    score: Mapped[float | None]
+    index_version: Mapped[int | None] = mapped_column(BigInteger)
+    withheld: Mapped[bool]
+
+
+class FeedbackRow(Base):
+    """A correction or rating of one answer. ``status`` is what its events say, kept here for queries."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        UniqueConstraint("source", "client_key"),
+        CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+        Index(None, "status", "created_at"),
+        Index(None, "created_at"),
+    )
+
+    feedback_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    interaction_id: Mapped[int | None] = mapped_column(
+        ForeignKey("interactions.interaction_id", ondelete="SET NULL"), index=True
+    )
+    database_id: Mapped[str] = mapped_column(index=True)
+    natural_query: Mapped[str]
+    generated_sql: Mapped[str | None]
+    corrected_sql: Mapped[str | None]
+    rating: Mapped[int | None]
+    comment: Mapped[str | None]
+    user_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    source: Mapped[str]
+    client_key: Mapped[str | None]
+    status: Mapped[str] = mapped_column(String(16))
+    status_reason: Mapped[str | None]
+    checks: Mapped[dict[str, Any] | None]
+    checks_key: Mapped[str | None]
+    checks_passed: Mapped[bool | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class FeedbackEventRow(Base):
+    """One thing that happened to a feedback. Append-only; ``event_seq`` grows in the order of commits."""
+
+    __tablename__ = "feedback_events"
+    __table_args__ = (
+        Index(None, "at", "event"),
+        Index(None, "event", "event_seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+    event_seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True)
+    feedback_id: Mapped[str] = mapped_column(
+        ForeignKey("feedback.feedback_id", ondelete="CASCADE"), index=True
+    )
+    event: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str | None]
+    reason: Mapped[str | None]
+    payload: Mapped[dict[str, Any] | None]
+    at: Mapped[datetime]
+
+
+class DatabaseRow(Base):
+    """A database that questions are asked about, and what we know of its schema."""
+
+    __tablename__ = "databases"
+
+    database_id: Mapped[str] = mapped_column(primary_key=True)
+    dialect: Mapped[str]
+    url: Mapped[str | None]
+    schema: Mapped[dict[str, Any] | None]
+    schema_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    updated_at: Mapped[datetime]
+
+
+class OptOutRow(Base):
+    """A user whose feedback is not to be used."""
+
+    __tablename__ = "opt_outs"
+
+    user_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime]

@@ -1,0 +1,67 @@
+"""Vectors of texts already embedded, per model: a text is embedded once, however often the index is built."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feedback_pipeline.tables.files import filesystem, sha256, write_bytes
+from feedback_pipeline.tables.parquet import parquet_bytes
+
+_SHARDS_BEFORE_MERGE = 64
+
+
+def text_key(text: str) -> str:
+    """Return the key of a text: the first 32 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class EmbeddingCache:
+    """Append-only shards of ``key, vector`` for one embedding model."""
+
+    def __init__(self, root: str, model_fingerprint: str, dimension: int):
+        self._folder = f"{root.rstrip('/')}/cache/embeddings/{model_fingerprint}"
+        self._schema = pa.schema([pa.field("key", pa.string()), pa.field("vector", pa.list_(pa.float32(), dimension))])
+
+    def load(self) -> pa.Table:
+        """Return all cached rows: key (32 hex digits) and vector."""
+        shards = [self._read(path) for path in self._shards()]
+        return pa.concat_tables(shards).combine_chunks() if shards else self._schema.empty_table()
+
+    def append(self, texts: Sequence[str], vectors: np.ndarray) -> None:
+        """Add one shard.
+
+        Args:
+            texts: texts that are not cached yet.
+            vectors: float32 of shape (len(texts), dimension).
+
+        """
+        dimension = self._schema.field("vector").type.list_size
+        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), dimension)
+        self._write(pa.table([pa.array([text_key(text) for text in texts]), column], schema=self._schema))
+        self._merge_shards()
+
+    def _merge_shards(self) -> None:
+        shards = self._shards()
+        if len(shards) <= _SHARDS_BEFORE_MERGE:
+            return
+        merged = self.load()
+        fs, _ = filesystem(self._folder)
+        self._write(merged)
+        for path in shards:
+            fs.rm_file(path)
+
+    def _write(self, table: pa.Table) -> None:
+        content = parquet_bytes(table)
+        write_bytes(f"{self._folder}/shard-{sha256(content)[:16]}.parquet", content)
+
+    def _read(self, path: str) -> pa.Table:
+        fs, _ = filesystem(self._folder)
+        with fs.open(path, "rb") as file:
+            return pq.read_table(file).cast(self._schema)
+
+    def _shards(self) -> list[str]:
+        fs, inner = filesystem(self._folder)
+        return sorted(fs.glob(f"{inner}/shard-*.parquet"))

@@ -1,0 +1,71 @@
+"""Small files written so that a reader sees the old or the new content and nothing between."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+
+class StorageError(OSError):
+    """The storage root could not be written; the text names the path and what to do."""
+
+
+def filesystem(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the filesystem of a path or URL, and the path inside it."""
+    return fsspec.core.url_to_fs(path)
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write ``content`` at once: a rename on a local disk, a single put on an object store.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written. What stood there before is untouched.
+
+    """
+    fs, inner = filesystem(path)
+    try:
+        if isinstance(fs, LocalFileSystem):
+            _replace_local(Path(inner), content)
+        else:
+            fs.pipe_file(inner, content)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}; free space or set FEEDBACK_STORAGE_ROOT to a folder "
+            "that can be written, then run again: nothing stored so far is lost"
+        ) from error
+
+
+def _replace_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str, document: Any) -> None:
+    """Write canonical JSON (sorted keys, final newline) at once."""
+    write_bytes(path, (json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: str) -> Any | None:
+    """Return the parsed file, or None if there is no such file."""
+    fs, inner = filesystem(path)
+    try:
+        return json.loads(fs.cat_file(inner))
+    except FileNotFoundError:
+        return None
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of ``content`` as hex."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,91 @@
+"""One stored table per stage and partition: content-addressed Parquet behind a pointer that moves last."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import daft
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feedback_pipeline.tables.files import filesystem, read_json, sha256, write_bytes, write_json
+from feedback_pipeline.tables.parquet import parquet_bytes
+
+WHOLE = "all"
+"""Partition name of a stage that is not partitioned."""
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A stored table: where it lies, its rows, its content's SHA-256 and what the stage noted beside it."""
+
+    path: str
+    rows: int
+    digest: str
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class StageTables:
+    """The tables between stages below one storage root."""
+
+    def __init__(self, root: str):
+        self._root = f"{root.rstrip('/')}/tables"
+
+    def write(
+        self, stage: str, table: pa.Table, partition: str = WHOLE, notes: dict[str, Any] | None = None
+    ) -> StoredTable:
+        """Store ``table`` as the current content of a stage's partition and return where it lies.
+
+        Raises:
+            StorageError: the storage cannot be written; the former content stays current.
+
+        """
+        content = parquet_bytes(table)
+        digest = sha256(content)
+        previous = self.describe(stage, partition)
+        stored = StoredTable(self._data_path(stage, partition, digest), table.num_rows, digest, notes or {})
+        if previous is None or previous.digest != digest:
+            write_bytes(stored.path, content)
+        pointer = {"digest": digest, "rows": stored.rows, "notes": stored.notes}
+        write_json(self._pointer_path(stage, partition), pointer)
+        if previous is not None and previous.digest != digest:
+            self._forget(previous)
+        return stored
+
+    def describe(self, stage: str, partition: str = WHOLE) -> StoredTable | None:
+        """Return what is stored for a partition, or None."""
+        pointer = read_json(self._pointer_path(stage, partition))
+        if pointer is None:
+            return None
+        digest = pointer["digest"]
+        return StoredTable(self._data_path(stage, partition, digest), pointer["rows"], digest, pointer["notes"])
+
+    def partitions(self, stage: str) -> list[str]:
+        """Return the names of the stored partitions of a stage, in order."""
+        fs, inner = filesystem(f"{self._root}/{stage}")
+        return sorted(path.split("/")[-2] for path in fs.glob(f"{inner}/*/current.json"))
+
+    def read(self, stage: str, schema: pa.Schema) -> daft.DataFrame:
+        """Return all partitions of a stage as one lazy frame; an empty one where nothing is stored yet."""
+        tables = (self.describe(stage, partition) for partition in self.partitions(stage))
+        paths = [table.path for table in tables if table is not None and table.rows]
+        return daft.read_parquet(paths) if paths else daft.from_arrow(schema.empty_table())
+
+    def read_partition(self, stage: str, partition: str = WHOLE) -> pa.Table | None:
+        """Return one partition as an Arrow table, or None if it is not stored."""
+        stored = self.describe(stage, partition)
+        if stored is None:
+            return None
+        fs, inner = filesystem(stored.path)
+        with fs.open(inner, "rb") as file:
+            return pq.read_table(file)
+
+    def _forget(self, stored: StoredTable) -> None:
+        fs, inner = filesystem(stored.path)
+        if fs.exists(inner):
+            fs.rm_file(inner)
+
+    def _pointer_path(self, stage: str, partition: str) -> str:
+        return f"{self._root}/{stage}/{partition}/current.json"
+
+    def _data_path(self, stage: str, partition: str, digest: str) -> str:
+        return f"{self._root}/{stage}/{partition}/{digest[:16]}.parquet"

@@ -1,0 +1,137 @@
+"""Fixtures that more than one room uses: a store on SQLite and on a Postgres server of our own."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import Store, open_store
+from feedback_pipeline.store.models import Base
+from feedback_pipeline_tests.store.samples import settings_at
+
+MakeUrl = Callable[[], str]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of an empty store, once per kind of database."""
+    url = request.getfixturevalue("postgres_store_url") if request.param == "postgres" else None
+    return settings_at(tmp_path / "data", url)
+
+
+@pytest.fixture
+def store(store_settings: Settings) -> Iterator[Store]:
+    """An empty store, once per kind of database."""
+    opened = open_store(store_settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty SQLite store, for what does not depend on the kind of database."""
+    opened = open_store(settings_at(tmp_path / "sqlite"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres_store_url(migrated_postgres_url: str) -> str:
+    """URL of a Postgres database with an empty store: emptying one is much quicker than making another."""
+    engine = create_engine(migrated_postgres_url, poolclass=NullPool)
+    tables = ", ".join(Base.metadata.tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return migrated_postgres_url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_url(empty_postgres_url: MakeUrl) -> str:
+    """URL of the one Postgres database that ``postgres_store_url`` empties for each test."""
+    url = empty_postgres_url()
+    open_store(settings_at(Path("unused"), url)).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def empty_postgres_url(postgres_server: str) -> MakeUrl:
+    """Make a new database with nothing in it, and return its URL."""
+    numbers = count(1)
+    admin = create_engine(f"{postgres_server}/postgres", isolation_level="AUTOCOMMIT")
+
+    def create() -> str:
+        name = f"empty_{next(numbers)}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+        return f"{postgres_server}/{name}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Run a Postgres server for the length of the session; its URL without a database."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("no Postgres server is installed here (initdb not found)")
+    folder = Path(tempfile.mkdtemp(prefix="feedback-postgres-"))
+    port = _free_port()
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
+    try:
+        _as_owner(
+            folder, binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--no-sync"
+        )
+        _as_owner(
+            folder,
+            binaries / "pg_ctl",
+            "-D",
+            folder / "data",
+            "-l",
+            folder / "log",
+            "-w",
+            "-o",
+            options,
+            "start",
+        )
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+    finally:
+        _as_owner(folder, binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop", check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries() -> Path | None:
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return installed[-1].parent if installed else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _as_owner(folder: Path, *command: str | Path, check: bool = True) -> None:
+    """Run ``command`` as somebody other than root, whom Postgres refuses to serve."""
+    who = {}
+    if os.geteuid() == 0:
+        account = _unprivileged_account()
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([str(part) for part in command], check=check, cwd=folder, **quiet, **who)
+
+
+def _unprivileged_account() -> pwd.struct_passwd:
+    names = {account.pw_name for account in pwd.getpwall()}
+    return pwd.getpwnam("postgres" if "postgres" in names else "nobody")
