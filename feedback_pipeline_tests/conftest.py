@@ -87,9 +87,7 @@ def postgres_server() -> Iterator[str]:
     port = _free_port()
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
     try:
-        _as_owner(
-            folder, binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--no-sync"
-        )
+        _as_owner(folder, binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--no-sync")
         _as_owner(
             folder,
             binaries / "pg_ctl",

@@ -69,11 +69,12 @@ def _export_onnx(model: Any, path: Path) -> None:
                 features = step(features)
             return torch.nn.functional.normalize(features["sentence_embedding"], p=2, dim=1)
 
-    tokens = torch.ones((2, 8), dtype=torch.int64)
+    # Two tensors: given one tensor for both, the exporter takes the inputs for the same thing.
+    tokens, mask = torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.int64)
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     torch.onnx.export(
         TextToUnitVector().eval(),
-        (tokens, tokens),
+        (tokens, mask),
         str(path),
         input_names=["input_ids", "attention_mask"],
         output_names=["unit_vector"],

@@ -71,9 +71,7 @@ def register_database(
 def list_databases(store: Store) -> list[Database]:
     """Return all registered databases, ordered by id."""
     with store.read() as session:
-        return [
-            _database(row) for row in session.scalars(select(DatabaseRow).order_by(DatabaseRow.database_id))
-        ]
+        return [_database(row) for row in session.scalars(select(DatabaseRow).order_by(DatabaseRow.database_id))]
 
 
 def databases_by_id(store: Store) -> dict[str, Database]:

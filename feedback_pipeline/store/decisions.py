@@ -10,9 +10,9 @@ from typing import Any, Literal
 from sqlalchemy import Text, bindparam, cast, update
 from sqlalchemy.orm import Session
 
-from feedback_pipeline.store.batches import batches
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import UnknownFeedbackError, append_events, event_row, rows_by_id, utc_now
+from feedback_pipeline.store.lookups import among, batches
 from feedback_pipeline.store.models import FeedbackRow
 from feedback_pipeline.store.transitions import (
     ALLOWED_FROM,
@@ -103,9 +103,7 @@ def _write_checks(session: Session, records: list[CheckRecord]) -> None:
     statement = (
         update(FeedbackRow)
         .where(FeedbackRow.feedback_id == bindparam("id"))
-        .values(
-            checks=bindparam("c"), checks_key=bindparam("k"), checks_passed=bindparam("p"), updated_at=now
-        )
+        .values(checks=bindparam("c"), checks_key=bindparam("k"), checks_passed=bindparam("p"), updated_at=now)
     )
     values = [{"id": r.feedback_id, "c": r.checks, "k": r.checks_key, "p": r.passed} for r in records]
     session.connection().execute(statement, values)
@@ -189,9 +187,7 @@ def _judge(feedback_id: str, seen: Any, order: _Order) -> Decision:
     if seen.status == TARGET[order.event]:
         return Decision(feedback_id, "unchanged", f"It already is {seen.status}.")
     if order.expected is not None and seen.status != order.expected:
-        return Decision(
-            feedback_id, "refused", f"It is no longer {order.expected} but {seen.status}: look again."
-        )
+        return Decision(feedback_id, "refused", f"It is no longer {order.expected} but {seen.status}: look again.")
     try:
         next_status(feedback_id, Status(seen.status), order.event)
     except IllegalTransitionError as error:
@@ -220,12 +216,10 @@ def _carry_out(session: Session, ids: list[str], seen: dict[str, Any], order: _O
     return {i: _too_late(i, present.get(i), order) for i in lost}
 
 
-def _compare_and_set(
-    session: Session, ids: list[str], status: Status, order: _Order, now: Any
-) -> Iterable[str]:
+def _compare_and_set(session: Session, ids: list[str], status: Status, order: _Order, now: Any) -> Iterable[str]:
     statement = (
         update(FeedbackRow)
-        .where(FeedbackRow.feedback_id.in_(ids), FeedbackRow.status == status.value)
+        .where(among(session, FeedbackRow.feedback_id, ids), FeedbackRow.status == status.value)
         .values(status=TARGET[order.event].value, status_reason=order.reason, updated_at=now)
         .returning(FeedbackRow.feedback_id)
     )

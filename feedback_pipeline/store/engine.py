@@ -111,9 +111,7 @@ def _url(text: str) -> URL:
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
-        raise unavailable(
-            url, f"{url.drivername} is not supported", "Use sqlite:/// or postgresql+psycopg://."
-        )
+        raise unavailable(url, f"{url.drivername} is not supported", "Use sqlite:/// or postgresql+psycopg://.")
     return url
 
 
@@ -159,16 +157,12 @@ def _keep_write_ahead_log(engine: Engine) -> None:
 def _prepare_file(url: URL) -> None:
     """Create the folder of a SQLite store and refuse, before anything is written, what cannot work."""
     if not url.database or url.database == ":memory:":
-        raise unavailable(
-            url, "a store in memory is gone with its process", "Name a file: sqlite:///path/feedback.db."
-        )
+        raise unavailable(url, "a store in memory is gone with its process", "Name a file: sqlite:///path/feedback.db.")
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unavailable(
-            url, f"its folder cannot be created ({error.strerror})", _writable(path.parent)
-        ) from error
+        raise unavailable(url, f"its folder cannot be created ({error.strerror})", _writable(path.parent)) from error
     for place in (path, path.parent):
         if place.exists() and not _can_write(place):
             raise unavailable(url, f"{place} is read-only for this user", _writable(place))

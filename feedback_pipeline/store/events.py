@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from feedback_pipeline.store.batches import batches
+from feedback_pipeline.store.lookups import among, batches
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
 from feedback_pipeline.store.transitions import Event
 
@@ -55,6 +55,6 @@ def rows_by_id(session: Session, feedback_ids: Iterable[str], *columns: Any) -> 
     """Return the rows (feedback_id, *columns) of those of ``feedback_ids`` that exist, by id."""
     found: dict[str, Any] = {}
     for ids in batches(feedback_ids):
-        query = select(FeedbackRow.feedback_id, *columns).where(FeedbackRow.feedback_id.in_(ids))
+        query = select(FeedbackRow.feedback_id, *columns).where(among(session, FeedbackRow.feedback_id, ids))
         found.update((row.feedback_id, row) for row in session.execute(query))
     return found

@@ -20,9 +20,7 @@ from feedback_pipeline.store.types import UtcDay, on_day
 
 ROWS_PER_BATCH = 20_000
 
-STORED_SUBMISSIONS = pa.schema(
-    [*SUBMISSIONS, pa.field("checks", pa.string()), pa.field("checks_key", pa.string())]
-)
+STORED_SUBMISSIONS = pa.schema([*SUBMISSIONS, pa.field("checks", pa.string()), pa.field("checks_key", pa.string())])
 """Submissions with the checks the store holds for them: JSON with sorted keys, null where there are none."""
 
 INTERACTIONS_ALONE = pa.schema([field for field in RAW_INTERACTIONS if field.name != "chunks"])
@@ -59,9 +57,7 @@ def interactions_of_day(store: Store, day: date) -> pa.Table:
     Ordered by interaction_id; ``chunks`` are in rank order, an empty list where nothing was retrieved.
     """
     is_of_day = or_(on_day(InteractionRow.recorded_at, day), on_day(InteractionRow.rating_recorded_at, day))
-    interactions = select(*_columns(InteractionRow, INTERACTIONS_ALONE)).order_by(
-        InteractionRow.interaction_id
-    )
+    interactions = select(*_columns(InteractionRow, INTERACTIONS_ALONE)).order_by(InteractionRow.interaction_id)
     chunks = (
         select(*_columns(RetrievedChunkRow, CHUNK_ROWS))
         .join(InteractionRow, InteractionRow.interaction_id == RetrievedChunkRow.interaction_id)
@@ -90,9 +86,7 @@ def event_days(store: Store) -> dict[date, int]:
 def interaction_days(store: Store) -> list[date]:
     """Return the UTC days on which interactions were recorded or rated, oldest first."""
     recorded = select(UtcDay(InteractionRow.recorded_at).label("day"))
-    rated = select(UtcDay(InteractionRow.rating_recorded_at)).where(
-        InteractionRow.rating_recorded_at.is_not(None)
-    )
+    rated = select(UtcDay(InteractionRow.rating_recorded_at)).where(InteractionRow.rating_recorded_at.is_not(None))
     with store.read() as session:
         return sorted(session.scalars(union(recorded, rated)))
 

@@ -39,9 +39,7 @@ class UserHasher:
         if self._secret is None:
             return _key_from_file(self._key_file)
         if not self._secret.get_secret_value():
-            raise HashKeyError(
-                "FEEDBACK_HASH_KEY is empty: set it to a secret text, or unset it to use a key file."
-            )
+            raise HashKeyError("FEEDBACK_HASH_KEY is empty: set it to a secret text, or unset it to use a key file.")
         return self._secret.get_secret_value().encode()
 
 
@@ -73,8 +71,6 @@ def _read(path: Path) -> bytes:
     while len(key := path.read_text().strip()) < KEY_CHARS:
         if time.monotonic() > deadline:
             way_out = "Restore it from a backup; delete it only if the store holds no users yet."
-            raise HashKeyError(
-                f"The hash key {path} is cut short ({len(key)} of {KEY_CHARS} characters). {way_out}"
-            )
+            raise HashKeyError(f"The hash key {path} is cut short ({len(key)} of {KEY_CHARS} characters). {way_out}")
         time.sleep(0.02)
     return key.encode()

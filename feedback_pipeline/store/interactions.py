@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from feedback_pipeline.store.batches import batches
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import utc_now
+from feedback_pipeline.store.lookups import Key, among, batches, ids_by_key
 from feedback_pipeline.store.models import InteractionRow, RetrievedChunkRow, RetrievedExampleRow
 from feedback_pipeline.store.types import require_zone
 
@@ -23,9 +23,7 @@ class UnknownInteractionError(LookupError):
 
     def __init__(self, interaction_id: int):
         self.interaction_id = interaction_id
-        super().__init__(
-            f"No interaction has the id {interaction_id}: record the interaction first, or leave it out."
-        )
+        super().__init__(f"No interaction has the id {interaction_id}: record the interaction first, or leave it out.")
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,11 @@ class Interaction:
     client_key: str | None = None
     source: str = "user_feedback"
 
+    @property
+    def key(self) -> Key | None:
+        """What makes it the same interaction as another; None where the sender gave no key."""
+        return None if self.client_key is None else (self.source, self.client_key)
+
 
 def record_many(store: Store, interactions: Iterable[Interaction]) -> list[tuple[int, bool]]:
     """Store ``interactions`` in one transaction; return (interaction_id, newly stored) of each, in order.
@@ -84,14 +87,14 @@ def record_many(store: Store, interactions: Iterable[Interaction]) -> list[tuple
     for item in interactions:
         _validate(item)
     with store.begin() as session:
-        keys = [(item.source, item.client_key) for item in interactions if item.client_key is not None]
+        keys = [item.key for item in interactions if item.key]
         if keys:
             lock(session, "interactions")
-        known = _ids_by_key(session, keys)
+        known = ids_by_key(session, InteractionRow, InteractionRow.interaction_id, keys)
         new, positions = _first_of_each(interactions, known)
         ids = _insert(session, store, new)
     return [
-        (known[(item.source, item.client_key)], False) if position is None else (ids[position], is_first)
+        (known[item.key], False) if item.key in known else (ids[position], is_first)
         for item, (position, is_first) in zip(interactions, positions, strict=True)
     ]
 
@@ -115,7 +118,7 @@ def require_interactions(session: Session, interaction_ids: Iterable[int | None]
     """Raise UnknownInteractionError unless all of ``interaction_ids`` exist; None needs no interaction."""
     wanted = {interaction_id for interaction_id in interaction_ids if interaction_id is not None}
     for chunk in batches(sorted(wanted)):
-        query = select(InteractionRow.interaction_id).where(InteractionRow.interaction_id.in_(chunk))
+        query = select(InteractionRow.interaction_id).where(among(session, InteractionRow.interaction_id, chunk))
         wanted -= set(session.scalars(query))
     for missing in sorted(wanted):
         raise UnknownInteractionError(missing)
@@ -131,9 +134,7 @@ def _validate(item: Interaction) -> None:
     for field in ("chunks", "examples"):
         ranks = [child.rank for child in getattr(item, field)]
         if len(set(ranks)) < len(ranks):
-            raise ValueError(
-                f"{name}: {field} repeat a rank ({ranks}); number them 1, 2, 3 in the order retrieved."
-            )
+            raise ValueError(f"{name}: {field} repeat a rank ({ranks}); number them 1, 2, 3 in the order retrieved.")
 
 
 def _validate_rating(name: str, rating: int) -> None:
@@ -141,35 +142,20 @@ def _validate_rating(name: str, rating: int) -> None:
         raise ValueError(f"{name}: rating is {rating!r}, use 1 for thumbs up or -1 for thumbs down.")
 
 
-def _ids_by_key(session: Session, keys: list[tuple[str, str]]) -> dict[Any, int]:
-    found: dict[Any, int] = {}
-    key = tuple_(InteractionRow.source, InteractionRow.client_key)
-    for chunk in batches(keys):
-        query = select(InteractionRow.source, InteractionRow.client_key, InteractionRow.interaction_id)
-        found.update(
-            ((source, name), number) for source, name, number in session.execute(query.where(key.in_(chunk)))
-        )
-    return found
-
-
 def _first_of_each(
-    interactions: list[Interaction], known: dict[Any, int]
-) -> tuple[list[Interaction], list[tuple[int | None, bool]]]:
-    """Return what to insert, and for each one given (position among those or None, is it the first)."""
+    interactions: list[Interaction], known: dict[Key, int]
+) -> tuple[list[Interaction], list[tuple[int, bool]]]:
+    """Return what to insert, and for each one given (position among those, is it the first of its key)."""
     new: list[Interaction] = []
-    position_of: dict[Any, int] = {}
-    positions: list[tuple[int | None, bool]] = []
+    position_of: dict[Key, int] = {}
+    positions: list[tuple[int, bool]] = []
     for item in interactions:
-        key = (item.source, item.client_key)
-        if key in known:
-            positions.append((None, False))
-        elif key in position_of:
-            positions.append((position_of[key], False))
-        else:
-            positions.append((len(new), True))
-            if item.client_key is not None:
-                position_of[key] = len(new)
+        is_first = item.key not in known and item.key not in position_of
+        positions.append((len(new) if item.key is None else position_of.get(item.key, len(new)), is_first))
+        if is_first:
             new.append(item)
+            if item.key:
+                position_of[item.key] = len(new) - 1
     return new, positions
 
 

@@ -145,9 +145,7 @@ class FeedbackEventRow(Base):
     )
 
     event_seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True)
-    feedback_id: Mapped[str] = mapped_column(
-        ForeignKey("feedback.feedback_id", ondelete="CASCADE"), index=True
-    )
+    feedback_id: Mapped[str] = mapped_column(ForeignKey("feedback.feedback_id", ondelete="CASCADE"), index=True)
     event: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str | None]
     reason: Mapped[str | None]

@@ -60,9 +60,7 @@ def schema_from_ddl(database_id: str, ddl: str, dialect: str) -> Schema:
     except errors.SqlglotError as error:
         raise InvalidDdlError(f"The DDL of {database_id} is not valid {dialect}: {error}") from error
     creates = [
-        s
-        for s in statements
-        if isinstance(s, exp.Create) and s.kind == "TABLE" and isinstance(s.this, exp.Schema)
+        s for s in statements if isinstance(s, exp.Create) and s.kind == "TABLE" and isinstance(s.this, exp.Schema)
     ]
     schema = {create.this.this.name: _columns(create.this, dialect) for create in creates}
     if not schema:
@@ -78,9 +76,7 @@ def fingerprint(schema: Schema, dialect: str) -> str:
     Order and letter case do not count, nor whether a type is written ``INT`` or ``INTEGER``.
     """
     neutral = {
-        table.casefold(): {
-            column.casefold(): _neutral_type(name, dialect) for column, name in columns.items()
-        }
+        table.casefold(): {column.casefold(): _neutral_type(name, dialect) for column, name in columns.items()}
         for table, columns in schema.items()
     }
     return hashlib.sha256(canonical_json(neutral).encode()).hexdigest()

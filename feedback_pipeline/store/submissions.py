@@ -8,21 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import insert
 
-from feedback_pipeline.store.batches import batches
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import append_events, event_row, utc_now
 from feedback_pipeline.store.interactions import require_interactions
+from feedback_pipeline.store.lookups import Key, ids_by_key
 from feedback_pipeline.store.models import FeedbackRow
 from feedback_pipeline.store.transitions import Event, Status
 from feedback_pipeline.store.types import require_zone
 
 TIMESTAMP_BITS = (1 << 48) - 1
 RANDOM_BITS = (1 << 62) - 1
-
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,38 +66,19 @@ def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitt
     """
     submissions = list(submissions)
     for item in submissions:
-        require_zone(
-            f"submission {item.client_key or repr(item.natural_query[:60])}", created_at=item.created_at
-        )
+        require_zone(f"submission {item.client_key or repr(item.natural_query[:60])}", created_at=item.created_at)
     with store.begin() as session:
         lock(session, "events")
         require_interactions(session, (item.interaction_id for item in submissions))
-        known = _ids_by_key(session, [item.key for item in submissions if item.key])
+        known = ids_by_key(session, FeedbackRow, FeedbackRow.feedback_id, filter(None, (i.key for i in submissions)))
         results, rows = _assign_ids(store, submissions, known)
         if rows:
             session.connection().execute(insert(FeedbackRow), rows)
         events = [
-            event_row(row["feedback_id"], Event.SUBMITTED, row["updated_at"], actor=row["source"])
-            for row in rows
+            event_row(row["feedback_id"], Event.SUBMITTED, row["updated_at"], actor=row["source"]) for row in rows
         ]
         append_events(session, events)
     return results
-
-
-def _ids_by_key(session: Session, keys: list[Key]) -> dict[Key, str]:
-    by_source: dict[str, list[str]] = {}
-    for source, client_key in keys:
-        by_source.setdefault(source, []).append(client_key)
-    found: dict[Key, str] = {}
-    for source, client_keys in by_source.items():
-        for chunk in batches(client_keys):
-            query = select(FeedbackRow.client_key, FeedbackRow.feedback_id).where(
-                FeedbackRow.source == source, FeedbackRow.client_key.in_(chunk)
-            )
-            found.update(
-                ((source, client_key), feedback_id) for client_key, feedback_id in session.execute(query)
-            )
-    return found
 
 
 def _assign_ids(
@@ -152,6 +130,4 @@ def feedback_id_of(item: Submission) -> str:
     digest = hashlib.sha256(f"{item.source}\0{item.client_key}".encode("utf-8", "surrogatepass")).digest()
     random = int.from_bytes(digest[:10], "big") >> 6
     milliseconds = max(0, int(item.created_at.timestamp() * 1000)) & TIMESTAMP_BITS
-    return str(
-        UUID(int=milliseconds << 80 | 0x7 << 76 | random >> 62 << 64 | 0b10 << 62 | random & RANDOM_BITS)
-    )
+    return str(UUID(int=milliseconds << 80 | 0x7 << 76 | random >> 62 << 64 | 0b10 << 62 | random & RANDOM_BITS))

@@ -65,9 +65,7 @@ class IllegalTransitionError(ValueError):
 
     def __init__(self, feedback_id: str, current: str, event: str, why: str | None = None):
         self.feedback_id, self.current, self.event = feedback_id, current, event
-        super().__init__(
-            f"Feedback {feedback_id} is {current} and cannot be {event}: {why or _why(current, event)}"
-        )
+        super().__init__(f"Feedback {feedback_id} is {current} and cannot be {event}: {why or _why(current, event)}")
 
 
 def allowed_events(current: Status) -> list[Event]:

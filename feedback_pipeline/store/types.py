@@ -43,8 +43,7 @@ def require_zone(record: str, **times: datetime | None) -> None:
     for field, value in times.items():
         if value is not None and value.tzinfo is None:
             raise ValueError(
-                f"{record}: {field} {value.isoformat()} has no time zone; "
-                "write it like 2025-01-31T12:00:00+00:00."
+                f"{record}: {field} {value.isoformat()} has no time zone; write it like 2025-01-31T12:00:00+00:00."
             )
 
 

@@ -37,6 +37,4 @@ def start(code: str, settings: Settings) -> subprocess.Popen[str]:
         "FEEDBACK_HASH_KEY": "secret",
     }
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, text=True, stdout=pipe, stderr=pipe
-    )
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, stdout=pipe, stderr=pipe)

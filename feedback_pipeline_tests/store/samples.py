@@ -26,9 +26,7 @@ PATHS = {
 
 def settings_at(folder: Path, database_url: str | None = None, hash_key: str | None = "secret") -> Settings:
     """Return the settings of a store: SQLite below ``folder`` unless a URL is given."""
-    return Settings.model_validate(
-        {"storage_root": str(folder), "database_url": database_url, "hash_key": hash_key}
-    )
+    return Settings.model_validate({"storage_root": str(folder), "database_url": database_url, "hash_key": hash_key})
 
 
 def submission(key: str | None = "k1", **changes: Any) -> Submission:

@@ -49,9 +49,7 @@ def test_a_schema_is_read_from_a_url_a_path_and_ddl_alike(store: Store, geo: Pat
 
 def test_views_count_and_broken_ones_do_not_matter(store: Store, geo: Path) -> None:
     connection = sqlite3.connect(geo)
-    connection.executescript(
-        "CREATE VIEW long_river AS SELECT name FROM river; CREATE VIEW odd AS SELECT * FROM gone;"
-    )
+    connection.executescript("CREATE VIEW long_river AS SELECT name FROM river; CREATE VIEW odd AS SELECT * FROM gone;")
     connection.close()
 
     schema = register_database(store, "geo", "sqlite", url=str(geo)).schema
@@ -91,9 +89,7 @@ def test_the_fingerprint_follows_the_schema_only(store: Store) -> None:
     assert first.schema_fingerprint == same.schema_fingerprint != other.schema_fingerprint
 
 
-@pytest.mark.parametrize(
-    ("name", "meant"), [("postgresql", "postgres"), ("snowflak", "snowflake"), ("mssql", "tsql")]
-)
+@pytest.mark.parametrize(("name", "meant"), [("postgresql", "postgres"), ("snowflak", "snowflake"), ("mssql", "tsql")])
 def test_an_unknown_dialect_suggests_what_was_meant(store: Store, name: str, meant: str) -> None:
     with pytest.raises(UnknownDialectError, match=f"'{name}' is not known. Did you mean .*{meant}"):
         register_database(store, "geo", name)

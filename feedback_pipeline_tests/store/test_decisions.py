@@ -64,9 +64,7 @@ def test_each_decision_says_what_became_of_it(store: Store) -> None:
     )
     transition(store, rejected, "rejected", actor="ada")
 
-    decisions = decide(
-        store, [good, failed, unchecked, rejected, "nobody"], "verified", actor="bob", reason="right"
-    )
+    decisions = decide(store, [good, failed, unchecked, rejected, "nobody"], "verified", actor="bob", reason="right")
 
     assert [decision.outcome for decision in decisions] == [
         "done",
@@ -98,17 +96,11 @@ def test_deciding_again_is_unchanged_and_leaves_no_event(store: Store) -> None:
     assert events_of(store, feedback_id) == ["submitted", "checked", "verified"]
 
 
-@pytest.mark.parametrize(
-    ("reason", "outcome"), [("seen by hand", "done"), (None, "refused"), ("  ", "refused")]
-)
-def test_failed_checks_are_overridden_only_with_a_reason(
-    store: Store, reason: str | None, outcome: str
-) -> None:
+@pytest.mark.parametrize(("reason", "outcome"), [("seen by hand", "done"), (None, "refused"), ("  ", "refused")])
+def test_failed_checks_are_overridden_only_with_a_reason(store: Store, reason: str | None, outcome: str) -> None:
     [feedback_id] = submit(store, "k1", passed=False)
 
-    [decision] = decide(
-        store, [feedback_id], "verified", actor="ada", reason=reason, payload={"override": True}
-    )
+    [decision] = decide(store, [feedback_id], "verified", actor="ada", reason=reason, payload={"override": True})
 
     assert decision.outcome == outcome
 

@@ -67,9 +67,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "feedback.db").write_text(
-        "These are my notes, and they are long enough to look like a header." * 20
-    )
+    (tmp_path / "feedback.db").write_text("These are my notes, and they are long enough to look like a header." * 20)
 
     with pytest.raises(StoreUnavailableError, match=r"feedback\.db.*not a database.*Move the file away"):
         open_store(settings_at(tmp_path))
@@ -130,9 +128,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_committed(sqlite_store: Store) -
 def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, "postgresql+psycopg://ann:hunter2@127.0.0.1:1/feedback?password=hunter2")
 
-    with pytest.raises(
-        StoreUnavailableError, match=r"ann:\*\*\*@127\.0\.0\.1:1/feedback.*Check that"
-    ) as caught:
+    with pytest.raises(StoreUnavailableError, match=r"ann:\*\*\*@127\.0\.0\.1:1/feedback.*Check that") as caught:
         open_store(settings)
 
     assert "hunter2" not in str(caught.value)
@@ -173,9 +169,7 @@ def test_a_missing_driver_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mo
         open_store(settings_at(tmp_path, "postgresql://ann@localhost/feedback"))
 
 
-@pytest.mark.parametrize(
-    "url", ["not a url", "mysql://localhost/feedback", "sqlite://", "sqlite:///:memory:"]
-)
+@pytest.mark.parametrize("url", ["not a url", "mysql://localhost/feedback", "sqlite://", "sqlite:///:memory:"])
 def test_a_url_that_cannot_hold_a_store_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(StoreUnavailableError, match=r"sqlite:///"):
         open_store(settings_at(tmp_path, url))

@@ -71,9 +71,7 @@ def test_interactions_come_on_the_day_they_were_recorded_and_rated(store: Store)
     rate(store, one, -1, "wrong")
     with store.begin() as session:
         mine = update(InteractionRow).where(InteractionRow.interaction_id == one)
-        session.execute(
-            mine.values(recorded_at=LAST_MOMENT, rating_recorded_at=LAST_MOMENT + timedelta(days=1))
-        )
+        session.execute(mine.values(recorded_at=LAST_MOMENT, rating_recorded_at=LAST_MOMENT + timedelta(days=1)))
         other = update(InteractionRow).where(InteractionRow.interaction_id == two)
         session.execute(other.values(recorded_at=LAST_MOMENT))
 

@@ -19,9 +19,7 @@ from feedback_pipeline.store import (
 from feedback_pipeline.store.models import InteractionRow, RetrievedExampleRow
 from feedback_pipeline_tests.store.running import together
 
-RAG = Interaction(
-    "rag", "what is a fjord?", client_key="i1", chunks=[Chunk("c1", "A long inlet.", 0.9, 1, True)]
-)
+RAG = Interaction("rag", "what is a fjord?", client_key="i1", chunks=[Chunk("c1", "A long inlet.", 0.9, 1, True)])
 
 
 def stored(store: Store, interaction_id: int) -> Any:
@@ -59,9 +57,7 @@ def test_a_key_twice_in_one_batch_is_stored_once(store: Store) -> None:
     assert (created, again) == (True, False)
 
 
-def test_concurrent_recordings_of_the_same_key_are_stored_once(
-    store: Store, store_settings: Settings
-) -> None:
+def test_concurrent_recordings_of_the_same_key_are_stored_once(store: Store, store_settings: Settings) -> None:
     other = open_store(store_settings)
 
     results = together(*[lambda each=each: record_many(each, [RAG]) for each in (store, other) * 2])

@@ -73,9 +73,7 @@ def test_ids_are_version_7_and_carry_the_time_of_the_source(store: Store) -> Non
     assert UUID(keyless.feedback_id).version == 7
 
 
-def test_concurrent_submissions_of_the_same_keys_are_stored_once(
-    store: Store, store_settings: Settings
-) -> None:
+def test_concurrent_submissions_of_the_same_keys_are_stored_once(store: Store, store_settings: Settings) -> None:
     stores = [store, open_store(store_settings)]
     batch = [submission(f"k{number}", created_at=None) for number in range(50)]
 

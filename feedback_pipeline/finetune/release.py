@@ -1,0 +1,122 @@
+"""Publishing a version: files first, then the manifest, then ``latest``. Equal content publishes nothing.
+
+Until its manifest is there a version does not exist for readers; what a crash left behind is swept away by the next
+publisher. On a local disk the whole folder appears by one rename.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
+
+from feedback_pipeline import __version__
+from feedback_pipeline.finetune.card import dataset_card
+from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
+from feedback_pipeline.finetune.rows import DATASET_ROWS, content_digest, split_rows
+from feedback_pipeline.tables.files import StorageError, filesystem, sha256, write_bytes, write_json
+from feedback_pipeline.tables.parquet import parquet_bytes
+
+_ROWS_PER_FILE = 500_000
+
+
+@dataclass(frozen=True)
+class ReleasePolicy:
+    """The thresholds a release was made under; they stand in its manifest."""
+
+    min_rating: int
+    validation_percent: int
+    test_percent: int
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    """The latest release, and whether this call published it. ``release`` is None before there are any rows."""
+
+    release: Release | None
+    published: bool
+
+
+def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: ReleasePolicy) -> ReleaseResult:
+    """Release ``deduped`` (schemas.DEDUPED_FEEDBACK) as the next version of dataset ``name``, if anything changed.
+
+    Raises:
+        StorageError: the storage cannot be written; the previous version stays the latest and whole.
+    """
+    splits = split_rows(
+        deduped, validation_percent=policy.validation_percent, test_percent=policy.test_percent
+    )
+    digest, latest = content_digest(splits), catalog.latest(name)
+    if not splits and latest is None:
+        return ReleaseResult(None, published=False)
+    if latest is not None and latest.digest == digest and latest.manifest["thresholds"] == asdict(policy):
+        return ReleaseResult(latest, published=False)
+    version = max([*catalog.versions(name), 0]) + 1
+    manifest = _manifest(name, version, splits, digest, latest, policy)
+    _write_version(catalog.folder(name, version), splits, manifest)
+    catalog.point_latest(name, version)
+    return ReleaseResult(Release(name, version, catalog.folder(name, version), manifest), published=True)
+
+
+def _manifest(
+    name: str,
+    version: int,
+    splits: dict[str, pa.Table],
+    digest: str,
+    parent: Release | None,
+    policy: ReleasePolicy,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "digest": digest,
+        "parent": {"version": parent.version, "digest": parent.digest} if parent else None,
+        "rows": {split: table.num_rows for split, table in splits.items()},
+        "schema": {field.name: str(field.type) for field in DATASET_ROWS},
+        "thresholds": asdict(policy),
+        "code_version": __version__,
+        "files": [],
+    }
+
+
+def _write_version(folder: str, splits: dict[str, pa.Table], manifest: dict[str, Any]) -> None:
+    fs, _ = filesystem(folder)
+    target = _staging(folder) if isinstance(fs, LocalFileSystem) else folder
+    _sweep(target)
+    files = {f"data/{name}": content for split, table in splits.items() for name, content in _parquet(split, table)}
+    files["README.md"] = dataset_card(manifest).encode()
+    for name, content in sorted(files.items()):
+        write_bytes(f"{target}/{name}", content)
+        manifest["files"].append({"path": name, "bytes": len(content), "sha256": sha256(content)})
+    write_json(f"{target}/manifest.json", manifest)
+    if target != folder:
+        _appear(Path(target), Path(folder))
+
+
+def _parquet(split: str, table: pa.Table) -> list[tuple[str, bytes]]:
+    parts = range(0, table.num_rows, _ROWS_PER_FILE)
+    return [
+        (f"{split}-{number:05d}-of-{len(parts):05d}.parquet", parquet_bytes(table.slice(start, _ROWS_PER_FILE)))
+        for number, start in enumerate(parts)
+    ]
+
+
+def _staging(folder: str) -> str:
+    path = Path(filesystem(folder)[1])
+    return str(path.with_name(f".{path.name}.staging"))
+
+
+def _sweep(folder: str) -> None:
+    fs, inner = filesystem(folder)
+    if fs.exists(inner):
+        fs.rm(inner, recursive=True)
+
+
+def _appear(staged: Path, folder: Path) -> None:
+    try:
+        staged.rename(folder)
+    except OSError as error:
+        raise StorageError(
+            f"cannot publish {folder}: {error.strerror or error}; another process may have published it: run again"
+        ) from error

@@ -1,0 +1,67 @@
+"""The rows of a dataset: what a trainer gets of an example, and which split it is in."""
+
+import hashlib
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+DATASET_ROWS = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("database_id", pa.string(), nullable=False),
+        pa.field("natural_query", pa.string(), nullable=False),
+        pa.field("sql", pa.string(), nullable=False),
+        pa.field("generated_sql", pa.string()),
+        pa.field("weight", pa.int32(), nullable=False),
+        pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("cluster_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+    ]
+)
+"""One row per distinct example. ``generated_sql`` is a wrong answer once given, null where none is known."""
+
+SPLITS = ("train", "validation", "test")
+
+
+def split_of(cluster_id: str, *, validation_percent: int, test_percent: int) -> str:
+    """Return the split of a cluster: a hash of its id decides, so it is the same in every version and on every machine.
+
+    Args:
+        cluster_id: rows of one cluster always share a split.
+        validation_percent: share of clusters held out for validation, 0-50.
+        test_percent: share of clusters held out for the test, 0-50.
+    """
+    bucket = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:8], "big") % 100
+    if bucket < test_percent:
+        return "test"
+    return "validation" if bucket < test_percent + validation_percent else "train"
+
+
+def split_rows(deduped: pa.Table, *, validation_percent: int, test_percent: int) -> dict[str, pa.Table]:
+    """Return DATASET_ROWS per split, ordered by row_id; splits without rows are left out.
+
+    Args:
+        deduped: schemas.DEDUPED_FEEDBACK (further columns are ignored).
+        validation_percent: see split_of.
+        test_percent: see split_of.
+    """
+    named = deduped.rename_columns(["row_id" if name == "example_id" else name for name in deduped.column_names])
+    rows = named.select(DATASET_ROWS.names).cast(DATASET_ROWS).sort_by("row_id")
+    clusters = rows["cluster_id"].to_pylist()
+    split = pa.array(
+        [split_of(cluster, validation_percent=validation_percent, test_percent=test_percent) for cluster in clusters],
+        pa.string(),
+    )
+    parts = {name: rows.filter(pc.equal(split, name)) for name in SPLITS}
+    return {name: part for name, part in parts.items() if part.num_rows}
+
+
+def content_digest(splits: dict[str, pa.Table]) -> str:
+    """Return the SHA-256 over all rows and their split, as canonical JSON lines in the order they are written."""
+    digest = hashlib.sha256()
+    for name in SPLITS:
+        for batch in splits[name].to_batches() if name in splits else []:
+            for row in batch.to_pylist():
+                digest.update(json.dumps([name, row], sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
