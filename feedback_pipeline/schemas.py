@@ -156,3 +156,14 @@ def require(table: pa.Table, schema: pa.Schema, stage: str) -> pa.Table:
         if not field.nullable and cast[field.name].null_count:
             raise ContractError(f"{stage}: column {field.name} holds {cast[field.name].null_count} null(s)")
     return cast
+
+
+STAGES: dict[str, pa.Schema | None] = {
+    "raw_feedback": RAW_FEEDBACK,
+    "raw_interactions": RAW_INTERACTIONS,
+    "checked_feedback": CHECKED_FEEDBACK,
+    "verified_feedback": VERIFIED_FEEDBACK,
+    "deduped_feedback": DEDUPED_FEEDBACK,
+    "embedded_feedback": None,
+}
+"""The stored stages in order of the journey; the schema of ``embedded_feedback`` depends on the model's dimension."""

@@ -12,13 +12,14 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SILENT_TELEMETRY = {
+QUIET = {
     "DO_NOT_TRACK": "1",
     "DAFT_ANALYTICS_ENABLED": "0",
     "DAGSTER_DISABLE_TELEMETRY": "yes",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "SCARF_NO_ANALYTICS": "true",
+    "LANCEDB_LOG": "error",
     "TOKENIZERS_PARALLELISM": "false",
 }
 
@@ -82,14 +83,14 @@ class Settings(BaseSettings):
         return "/".join([self.storage_root.rstrip("/"), *parts])
 
 
-def silence_telemetry() -> None:
-    """Turn off the telemetry of Dagster, Daft, Ray and Hugging Face unless the user chose otherwise."""
-    for name, value in SILENT_TELEMETRY.items():
+def quieten_libraries() -> None:
+    """Turn off telemetry (Dagster, Daft, Ray, Hugging Face) and idle chatter, unless the user chose otherwise."""
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """Read the environment once per process. Tests build ``Settings(...)`` themselves instead."""
-    silence_telemetry()
+    quieten_libraries()
     return Settings()

@@ -1,8 +1,10 @@
 """Table aliases in one canonical form, so that ``singer AS T1`` and plain ``singer`` are the same query.
 
-An alias is dropped where its scope has a single source and nobody outside refers to it, and numbered otherwise, in the
-order of appearance.
+An alias is dropped where its scope has a single source and nobody outside refers to it. Otherwise it is numbered: tables
+of the enclosing queries first, then those of its own FROM. So numbers do not depend on the order of subqueries.
 """
+
+from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.errors import OptimizeError
@@ -11,34 +13,58 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 _PREFIX = "_t"
 
 
+@dataclass(frozen=True)
+class _Renaming:
+    source: exp.Table
+    references: list[exp.Column]
+    new_name: str | None
+
+
 def canonical_aliases(tree: exp.Query) -> exp.Query:
     """Rename table aliases of ``tree`` in place and return it; left alone where scopes cannot be told apart."""
     try:
         scopes = traverse_scope(tree)
     except OptimizeError:
         return tree
-    number = 0
-    for scope in scopes:
-        for alias, source in _tables(scope):
-            number += 1
-            _rename(scope, alias, source, f"{_PREFIX}{number}")
+    # All references are found before any is renamed: a new name may be an old name of another table.
+    planned = [renaming for scope in scopes for renaming in _plans(scope)]
+    for renaming in planned:
+        _rename(renaming)
     return tree
 
 
+def _plans(scope: Scope) -> list[_Renaming]:
+    first, outer = 1, scope.parent
+    while outer is not None:
+        first, outer = first + len(outer.tables), outer.parent
+    named = enumerate(_tables(scope), start=first)
+    return [_plan(scope, alias, source, f"{_PREFIX}{number}") for number, (alias, source) in named]
+
+
 def _tables(scope: Scope) -> list[tuple[str, exp.Table]]:
-    named = [(table.alias_or_name, table) for table in scope.tables]
-    counts = {name: sum(1 for other, _ in named if other == name) for name, _ in named}
-    return [(name, table) for name, table in named if counts[name] == 1 and isinstance(table.this, exp.Identifier)]
+    named = [(table.alias_or_name, table) for table in scope.tables if isinstance(table.this, exp.Identifier)]
+    names = [name for name, _ in named]
+    bare = {column.name for column in scope.columns if not column.table}
+    # In Postgres ``SELECT x FROM t AS x`` is the whole row, so there the alias means something by itself.
+    return [(name, table) for name, table in named if names.count(name) == 1 and table.alias not in bare]
 
 
-def _rename(scope: Scope, alias: str, source: exp.Table, new_name: str) -> None:
+def _plan(scope: Scope, alias: str, source: exp.Table, new_name: str) -> _Renaming:
     columns = [column for column in scope.columns if column.table == alias]
     stars = [star for star in scope.stars if isinstance(star, exp.Column) and star.table == alias]
     foreign = any(column.find_ancestor(exp.Query) is not scope.expression for column in columns)
     alone = len(scope.selected_sources) == 1 and not foreign and not _shadowed(scope, columns)
-    for column in {id(column): column for column in [*columns, *stars]}.values():
-        column.set("table", None if alone else exp.to_identifier(new_name))
-    source.set("alias", None if alone else exp.TableAlias(this=exp.to_identifier(new_name)))
+    references = {id(column): column for column in [*columns, *stars]}
+    return _Renaming(source, list(references.values()), None if alone else new_name)
+
+
+def _rename(renaming: _Renaming) -> None:
+    name = renaming.new_name
+    for column in renaming.references:
+        column.set("table", exp.to_identifier(name) if name else None)
+        column.set("db", None)
+        column.set("catalog", None)
+    renaming.source.set("alias", exp.TableAlias(this=exp.to_identifier(name)) if name else None)
 
 
 def _shadowed(scope: Scope, columns: list[exp.Column]) -> bool:

@@ -1,8 +1,8 @@
 """Reading SQL: tidy it, parse it twice, and write it in one canonical form.
 
 Belongs here: everything that needs a syntax tree. Does not: what a check means for a correction (``checks``).
-The canonical form merges spellings of one query (case, blanks, alias names, quoting, trivially true predicates) and never
-two different queries: literals keep their case, and nothing is reordered that could change a result.
+The canonical form merges spellings of one query (case, blanks, alias names, quoting, trivially true predicates) and
+never two different queries: literals keep their case, and nothing is reordered that could change a result.
 """
 
 import logging
@@ -16,14 +16,17 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
-from sqlglot.optimizer.simplify import simplify
 
 from feedback_pipeline.curation.aliases import canonical_aliases
+from feedback_pipeline.curation.predicates import canonical_predicates
 
 ANALYSIS_VERSION = 1
 """Raise it when the canonical form or a check changes: stored checks made by an older version are made again."""
 
-_FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[ \t]*(?:(?:sql\w*|[a-z]*sql)\b[ \t]*|[\w+-]*[ \t]*(?=\r?\n))", re.IGNORECASE)
+_STARTS_A_QUERY = re.compile(r"\s*(?:select|with|values|from)\b", re.IGNORECASE)
+_TRAILING = "; \t\r\n\f\v\N{NO-BREAK SPACE}"
 _COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
 _DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
 _UNKNOWN_TO_CONFIRMER = "generic"
@@ -46,8 +49,8 @@ class SqlError(ValueError):
 class CanonicalSql:
     """One query in canonical form.
 
-    ``text`` is equal for spellings of the same query. ``skeleton`` is ``text`` with every literal replaced by ``?``, so it
-    is equal for queries that differ in values only.
+    ``text`` is equal for spellings of the same query. ``skeleton`` is ``text`` with every literal replaced by ``?``, so
+    it is equal for queries that differ in values only.
     """
 
     text: str
@@ -57,11 +60,25 @@ class CanonicalSql:
 def tidy(sql: str) -> tuple[str, list[str]]:
     """Return ``sql`` without Markdown fence, surrounding blanks and final semicolons, and notes on what was removed."""
     notes = []
-    fenced = _FENCE.search(sql)
-    if fenced:
-        sql = fenced.group(1)
+    fenced = _inside_fence(sql)
+    if fenced is not None:
+        sql = fenced
         notes.append("removed a Markdown code fence around the SQL")
-    return re.sub(r"[\s;]+$", "", sql.strip()), notes
+    return sql.strip().rstrip(_TRAILING), notes
+
+
+def _inside_fence(sql: str) -> str | None:
+    """Return what stands in the first Markdown fence, without the language named on it; None where there is none.
+
+    Found by plain search: a pattern over the whole text takes minutes for a fence that is never closed.
+    """
+    start = sql.find(_FENCE)
+    end = sql.find(_FENCE, start + len(_FENCE))
+    if start < 0 or end < 0:
+        return None
+    inside = sql[start + len(_FENCE) : end]
+    language = None if _STARTS_A_QUERY.match(inside) else _LANGUAGE.match(inside)
+    return inside[language.end() :] if language else inside
 
 
 def parse_query(sql: str, dialect: str) -> exp.Query:
@@ -91,11 +108,13 @@ def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
     if not sql.strip():
         raise SqlError("parses", "is empty")
     try:
-        statements = [tree for tree in sqlglot.parse(sql, read=dialect) if tree is not None]
-    except SqlglotError as error:
+        parsed = sqlglot.parse(sql, read=dialect)
+    except (SqlglotError, ValueError) as error:
         raise SqlError("parses", f"does not parse as {dialect}: {_first_line(error)}") from error
     except RecursionError as error:
         raise SqlError("parses", "is nested too deeply to parse") from error
+    # A comment after the last semicolon is a node of its own, and no statement.
+    statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
     if not statements:
         raise SqlError("parses", "holds no statement, only comments")
     return statements
@@ -104,7 +123,7 @@ def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
 def _confirm(sql: str, dialect: str) -> None:
     try:
         statements = polyglot_sql.parse(sql, dialect=_confirmer_dialect(dialect))
-    except polyglot_sql.PolyglotError as error:
+    except (polyglot_sql.PolyglotError, ValueError) as error:
         raise SqlError("parses", f"a second parser refuses it as {dialect}: {_first_line(error)}") from error
     if len(statements) != 1:
         raise SqlError("read_only", f"a second parser sees {len(statements)} statements; exactly one is allowed")
@@ -127,8 +146,8 @@ def _first_line(error: Exception) -> str:
 def quoted_text_to_literals(tree: exp.Query, dialect: str, columns: Columns | None) -> None:
     """Turn ``"USA"`` into ``'USA'`` in place where the database itself would read it as text.
 
-    SQLite takes a double-quoted name that is no column for a string (https://sqlite.org/quirks.html, section 8). Without a
-    known schema only the right-hand side of a comparison is taken for text.
+    SQLite takes a double-quoted name that is no column for a string (https://sqlite.org/quirks.html, section 8).
+    Without a known schema only the right-hand side of a comparison is taken for text.
     """
     if dialect not in _DOUBLE_QUOTE_IS_TEXT_TOO:
         return
@@ -165,15 +184,29 @@ def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> 
     tree = tree.copy()
     quoted_text_to_literals(tree, dialect, columns)
     tree = canonical_aliases(normalize_identifiers(tree, dialect=dialect))
-    _drop_default_sort_direction(tree)
-    tree = simplify(tree, dialect=dialect)
+    _drop_optional_words(tree)
+    _keep_numeric_casts(tree, dialect)
+    canonical_predicates(tree, dialect)
     return CanonicalSql(_write(tree, dialect), _write(_without_literals(tree), dialect))
 
 
-def _drop_default_sort_direction(tree: exp.Query) -> None:
+def _drop_optional_words(tree: exp.Query) -> None:
+    """Drop ASC, INNER before JOIN, and OUTER after LEFT, RIGHT or FULL."""
     for ordered in tree.find_all(exp.Ordered):
         if not ordered.args.get("desc"):
             ordered.set("desc", None)
+    for join in tree.find_all(exp.Join):
+        if join.kind == "INNER" or (join.kind == "OUTER" and join.side):
+            join.set("kind", None)
+
+
+def _keep_numeric_casts(tree: exp.Query, dialect: str) -> None:
+    """Write NUMERIC as such: sqlglot writes REAL or INTEGER for SQLite, which give other values (5.0 or 5 for 5)."""
+    if dialect != "sqlite":
+        return
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in (exp.DType.DECIMAL, exp.DType.BOOLEAN):
+            kind.replace(exp.DataType(this=exp.DType.USERDEFINED, kind="NUMERIC"))
 
 
 def _write(tree: exp.Expr, dialect: str) -> str:

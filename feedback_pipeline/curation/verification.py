@@ -8,18 +8,9 @@ from daft import col, lit
 
 from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
+from feedback_pipeline.store.transitions import TARGET
 
-STATUS_OF_EVENT = {
-    "submitted": "pending",
-    "verified": "verified",
-    "rejected": "rejected",
-    "applied": "applied",
-    "superseded": "superseded",
-    "stale": "stale",
-    "withdrawn": "withdrawn",
-    "reopened": "pending",
-    "restored": "verified",
-}
+STATUS_OF_EVENT = {"submitted": "pending", **{event.value: status.value for event, status in TARGET.items()}}
 """The status each event leads to; events that are not here change no status."""
 
 _IN_USE = ("verified", "applied")
@@ -56,7 +47,7 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
     telling = events.join(meanings, on="event")
     last = telling.groupby("feedback_id").agg(col("event_seq").max())
     overrides = (
-        telling.where((col("event") == "verified") & col("payload").contains('"override": true'))
+        telling.where((col("event") == "verified") & col("payload").contains('"override":true'))
         .select("feedback_id")
         .distinct()
         .with_column("overridden", lit(True))

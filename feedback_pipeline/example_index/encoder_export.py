@@ -5,7 +5,9 @@ A question is embedded with the same weights as the examples, by a process that 
 
 from __future__ import annotations
 
+import logging
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +74,21 @@ def _export_onnx(model: Any, path: Path) -> None:
     # Two tensors: given one tensor for both, the exporter takes the inputs for the same thing.
     tokens, mask = torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.int64)
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    torch.onnx.export(
-        TextToUnitVector().eval(),
-        (tokens, mask),
-        str(path),
-        input_names=["input_ids", "attention_mask"],
-        output_names=["unit_vector"],
-        dynamic_shapes=(free, free),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # The exporter warns of its own inner workings, which no user can change.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            TextToUnitVector().eval(),
+            (tokens, mask),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["unit_vector"],
+            dynamic_shapes=(free, free),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 def _compare(folder: Path, encoder: SentenceEncoder) -> None:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from feedback_pipeline.intake.rows import InputFileError
 
 CHARS_PER_READ = 64 * 1024
+MAX_ITEM_CHARS = 16 * 1024 * 1024
 BLANKS = " \t\r\n"
 
 
@@ -67,10 +68,10 @@ def _item(cursor: _Cursor, number: int) -> Any:
         try:
             value, end = decode(cursor.text, cursor.at)
         except (ValueError, RecursionError) as error:
-            if not cursor.more():
+            if len(cursor.text) - cursor.at > MAX_ITEM_CHARS or not cursor.more():
                 raise InputFileError(cursor.path, f"item {number} is not JSON ({error}).") from error
             continue
         # An item that ends where the window ends may be a part of a number.
         if end < len(cursor.text) or not cursor.more():
-            cursor.at = end if end < len(cursor.text) else len(cursor.text)
+            cursor.at = min(end, len(cursor.text))
             return value

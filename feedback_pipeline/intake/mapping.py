@@ -52,10 +52,10 @@ def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
     Raises MappingError for a text of another form, or two columns for one field.
     """
     columns: dict[str, str] = {}
-    for text in (part.strip() for text in texts for part in text.split(",")):
-        theirs, separator, ours = (part.strip() for part in text.partition("="))
+    for pair in (pair for text in texts for pair in text.split(",")):
+        theirs, separator, ours = (part.strip() for part in pair.partition("="))
         if not (separator and theirs and ours):
-            raise MappingError(f"the mapping {text!r} is not of the form theirs=ours.")
+            raise MappingError(f"the mapping {pair!r} is not of the form theirs=ours.")
         if columns.setdefault(ours, theirs) != theirs:
             raise MappingError(f"both {columns[ours]} and {theirs} are mapped to {ours}; choose one.")
     return columns

@@ -102,9 +102,7 @@ def moment(value: Any, now: datetime) -> datetime | None:
     try:
         found = _moment(value)
     except (ValueError, OverflowError, OSError) as error:
-        raise ValueError(
-            f"is {_shown(value)}, expected ISO 8601 like 2025-01-31T12:00:00Z or epoch seconds"
-        ) from error
+        raise ValueError(f"is {_shown(value)}, expected ISO 8601 like 2025-01-31T12:00:00Z or epoch seconds") from error
     if found < datetime(1970, 1, 1, tzinfo=UTC):
         raise ValueError(f"is {found.isoformat()}, before 1970")
     if found > now + timedelta(days=1):

@@ -27,6 +27,7 @@ from feedback_pipeline.store.errors import StoreUnavailableError
 from feedback_pipeline.store.events import UnknownFeedbackError
 from feedback_pipeline.store.feed import (
     STORED_SUBMISSIONS,
+    check_states,
     event_days,
     events_of_day,
     interaction_days,
@@ -43,7 +44,7 @@ from feedback_pipeline.store.interactions import (
     rate,
     record_many,
 )
-from feedback_pipeline.store.queries import count_by_status, get_feedback, list_feedback
+from feedback_pipeline.store.queries import count_by_source, count_by_status, get_feedback, ids_by_status, list_feedback
 from feedback_pipeline.store.schema_reading import DatabaseUnreachableError, InvalidDdlError, Schema
 from feedback_pipeline.store.submissions import Submission, Submitted, submit_many
 from feedback_pipeline.store.transitions import (
@@ -79,6 +80,8 @@ __all__ = [
     "UnknownInteractionError",
     "UserHasher",
     "allowed_events",
+    "check_states",
+    "count_by_source",
     "count_by_status",
     "databases_by_id",
     "decide",
@@ -86,6 +89,7 @@ __all__ = [
     "events_of_day",
     "get_database",
     "get_feedback",
+    "ids_by_status",
     "interaction_days",
     "interactions_of_day",
     "known_dialect",

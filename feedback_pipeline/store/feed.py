@@ -83,12 +83,35 @@ def event_days(store: Store) -> dict[date, int]:
         return dict(session.execute(query).tuples().all())
 
 
-def interaction_days(store: Store) -> list[date]:
-    """Return the UTC days on which interactions were recorded or rated, oldest first."""
-    recorded = select(UtcDay(InteractionRow.recorded_at).label("day"))
-    rated = select(UtcDay(InteractionRow.rating_recorded_at)).where(InteractionRow.rating_recorded_at.is_not(None))
+def interaction_days(store: Store) -> dict[date, str]:
+    """Return, per UTC day on which interactions were recorded or rated, a mark that changes when the day's rows do."""
     with store.read() as session:
-        return sorted(session.scalars(union(recorded, rated)))
+        recorded = _counts_by_day(session, InteractionRow.recorded_at)
+        rated = _counts_by_day(session, InteractionRow.rating_recorded_at)
+    none = (0, "")
+    return {
+        day: ":".join(map(str, (*recorded.get(day, none), *rated.get(day, none))))
+        for day in sorted(recorded.keys() | rated.keys())
+    }
+
+
+def _counts_by_day(session: Session, moment: Any) -> dict[date, tuple[int, str]]:
+    day = UtcDay(moment)
+    query = select(day, func.count(), func.max(moment)).where(moment.is_not(None)).group_by(day)
+    return {day: (count, latest.isoformat()) for day, count, latest in session.execute(query)}
+
+
+def check_states(store: Store) -> list[tuple[date, str, str | None]]:
+    """Return the distinct (UTC day of submission, database_id, checks_key) of all feedback."""
+    submitted = FeedbackEventRow.event == Event.SUBMITTED.value
+    query = (
+        select(UtcDay(FeedbackEventRow.at), FeedbackRow.database_id, FeedbackRow.checks_key)
+        .join(FeedbackRow, FeedbackRow.feedback_id == FeedbackEventRow.feedback_id)
+        .where(submitted)
+        .distinct()
+    )
+    with store.read() as session:
+        return [tuple(row) for row in session.execute(query)]
 
 
 def latest_decision_seq(store: Store) -> int:

@@ -80,3 +80,16 @@ def count_by_status(store: Store) -> dict[str, int]:
     with store.read() as session:
         counts = dict(session.execute(query).tuples().all())
     return {status.value: counts.get(status.value, 0) for status in Status}
+
+
+def ids_by_status(store: Store, status: str) -> set[str]:
+    """Return the ids of all feedback in one status."""
+    with store.read() as session:
+        return set(session.scalars(select(FeedbackRow.feedback_id).where(FeedbackRow.status == status)))
+
+
+def count_by_source(store: Store) -> dict[str, int]:
+    """Return the number of feedback from each source."""
+    query = select(FeedbackRow.source, func.count()).group_by(FeedbackRow.source).order_by(FeedbackRow.source)
+    with store.read() as session:
+        return dict(session.execute(query).tuples().all())

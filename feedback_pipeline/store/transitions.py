@@ -29,6 +29,7 @@ class Event(StrEnum):
     WITHDRAWN = "withdrawn"
     REOPENED = "reopened"
     RESTORED = "restored"
+    SET_ASIDE = "set_aside"
 
 
 ALLOWED_FROM: dict[Event, frozenset[Status]] = {
@@ -38,6 +39,7 @@ ALLOWED_FROM: dict[Event, frozenset[Status]] = {
     Event.SUPERSEDED: frozenset({Status.PENDING, Status.VERIFIED, Status.APPLIED}),
     Event.STALE: frozenset({Status.VERIFIED, Status.APPLIED}),
     Event.RESTORED: frozenset({Status.STALE}),
+    Event.SET_ASIDE: frozenset({Status.APPLIED}),
     Event.WITHDRAWN: frozenset(Status) - {Status.WITHDRAWN},
     Event.REOPENED: frozenset({Status.REJECTED, Status.SUPERSEDED, Status.VERIFIED, Status.APPLIED}),
 }
@@ -47,13 +49,14 @@ TARGET: dict[Event, Status] = {
     **{event: Status(event.value) for event in ALLOWED_FROM if event.value in set(Status)},
     Event.REOPENED: Status.PENDING,
     Event.RESTORED: Status.VERIFIED,
+    Event.SET_ASIDE: Status.VERIFIED,
 }
 """The status each deciding event leads to."""
 
-UNPUBLISHED = frozenset({Event.SUBMITTED, Event.CHECKED, Event.APPLIED})
+UNPUBLISHED = frozenset({Event.SUBMITTED, Event.CHECKED, Event.APPLIED, Event.SET_ASIDE})
 """Events that change nothing of what is published; all others do."""
 
-ECHOES = frozenset({Event.CHECKED, Event.APPLIED})
+ECHOES = frozenset({Event.CHECKED, Event.APPLIED, Event.SET_ASIDE})
 """Events the pipeline writes about its own work, so they must not start it again."""
 
 

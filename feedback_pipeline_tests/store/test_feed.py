@@ -82,14 +82,14 @@ def test_interactions_come_on_the_day_they_were_recorded_and_rated(store: Store)
     assert [[c["chunk_id"] for c in row] for row in first["chunks"].to_pylist()] == [["early", "late"], []]
     assert second["natural_query"].to_pylist() == ["one"]
     assert second["feedback"].to_pylist() == [-1]
-    assert interaction_days(store) == [DAY, NEXT]
+    assert list(interaction_days(store)) == [DAY, NEXT]
 
 
 def test_an_empty_day_has_the_same_shape(store: Store) -> None:
     assert events_of_day(store, DAY).equals(RAW_FEEDBACK.empty_table())
     assert submissions_of_day(store, DAY).equals(STORED_SUBMISSIONS.empty_table())
     assert interactions_of_day(store, DAY).equals(RAW_INTERACTIONS.empty_table())
-    assert (event_days(store), interaction_days(store), latest_decision_seq(store)) == ({}, [], 0)
+    assert (event_days(store), interaction_days(store), latest_decision_seq(store)) == ({}, {}, 0)
 
 
 def test_event_days_do_not_see_the_echoes_of_the_pipeline(store: Store) -> None:

@@ -1,0 +1,91 @@
+"""``feedback-pipeline databases``: what the checks may know of the databases that questions are asked about."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from feedback_pipeline.cli import output
+from feedback_pipeline.cli.boundary import UserError
+from feedback_pipeline.cli.session import opened
+
+if TYPE_CHECKING:
+    from feedback_pipeline.store import Database
+
+MAX_ID_CHARS = 200
+FINGERPRINT_CHARS = 12
+
+commands = typer.Typer(no_args_is_help=True, help="Register the databases that questions are asked about.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.add_typer(commands, name="databases")
+
+
+@commands.command("add")
+def add(
+    database_id: Annotated[str, typer.Argument(metavar="ID", help="The id that feedback uses for this database.")],
+    dialect: Annotated[str, typer.Option(help="SQL dialect: sqlite, postgres, mysql, snowflake …")],
+    url: Annotated[str | None, typer.Option(help="SQLAlchemy URL, or the path of a SQLite file.")] = None,
+    ddl: Annotated[Path | None, typer.Option(help="File with CREATE TABLE statements, instead of a look.")] = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Register a database, or replace what is known of it. Its schema is read from --ddl, else from --url."""
+    if not database_id.strip() or len(database_id) > MAX_ID_CHARS:
+        raise typer.BadParameter(f"must be 1 to {MAX_ID_CHARS} characters.", param_hint="ID")
+    text = None if ddl is None else _read(ddl)
+    with opened() as (_, store):
+        from feedback_pipeline.store import register_database
+
+        database = register_database(store, database_id.strip(), dialect, url, text)
+    if as_json:
+        output.print_json({"database": _described(database)})
+        return
+    tables = _described(database)["tables"]
+    known = "its schema is not known: add --url or --ddl to check names" if tables is None else f"{tables} table(s)"
+    output.say(f"{database.database_id} is registered ({database.dialect}): {known}")
+
+
+@commands.command("list")
+def list_all(as_json: output.JsonOption = False) -> None:
+    """List the registered databases."""
+    with opened() as (_, store):
+        from feedback_pipeline.store import list_databases
+
+        described = [_described(database) for database in list_databases(store)]
+    if as_json:
+        output.print_json({"databases": described})
+        return
+    if not described:
+        output.say("no database is registered; add one: feedback-pipeline databases add ID --dialect D --url URL")
+        return
+    output.print_table(
+        ("id", "dialect", "tables", "url", "fingerprint"),
+        [(d["database_id"], d["dialect"], d["tables"], "yes" if d["has_url"] else "no", _short(d)) for d in described],
+    )
+
+
+def _described(database: "Database") -> dict[str, Any]:
+    """Return what may be shown; the URL may hold a password."""
+    return {
+        "database_id": database.database_id,
+        "dialect": database.dialect,
+        "tables": None if database.schema is None else len(database.schema),
+        "has_url": database.url is not None,
+        "schema_fingerprint": database.schema_fingerprint,
+    }
+
+
+def _short(described: dict[str, Any]) -> str | None:
+    fingerprint = described["schema_fingerprint"]
+    return None if fingerprint is None else fingerprint[:FINGERPRINT_CHARS]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: the DDL cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: the DDL is not UTF-8; save it as UTF-8.") from error

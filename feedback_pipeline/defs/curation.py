@@ -1,0 +1,78 @@
+"""[curation] From what users said to what may be taught: checked → verified → deduped → embedded."""
+
+from datetime import date
+
+import daft
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_pipeline.checking import check_and_record, checker_from
+from feedback_pipeline.curation.deduplication import deduplicate
+from feedback_pipeline.curation.embedding import embed
+from feedback_pipeline.curation.sql import ANALYSIS_VERSION
+from feedback_pipeline.curation.verification import fold_verified
+from feedback_pipeline.defs.metadata import table_metadata
+from feedback_pipeline.defs.partitions import DAILY
+from feedback_pipeline.defs.raw import raw_feedback
+from feedback_pipeline.defs.resources import Feedback
+from feedback_pipeline.store import submissions_of_day
+
+_COMMON = {"group_name": "curation", "owners": ["team:data-engineering"]}
+
+
+@dg.asset(
+    kinds={"sqlglot", "daft", "parquet"},
+    deps=[raw_feedback],
+    partitions_def=DAILY,
+    code_version=str(ANALYSIS_VERSION),
+    **_COMMON,
+)
+def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> pa.Table:
+    """Automatic checks of each correction submitted on the day, with evidence; the store keeps the evidence too."""
+    submissions = submissions_of_day(feedback.store, date.fromisoformat(context.partition_key))
+    checker = checker_from(feedback.store, feedback.settings)
+    table = check_and_record(feedback.store, submissions, checker, feedback.settings)
+    failed = table.filter(pc.invert(table["passed"]))["failed_check"].value_counts().to_pylist()
+    failures = {item["values"]: item["counts"] for item in failed}
+    context.add_output_metadata(table_metadata(table, failed_checks=dg.MetadataValue.json(failures)))
+    return table
+
+
+@dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)
+def verified_feedback(
+    context: dg.AssetExecutionContext, feedback: Feedback, raw_feedback: daft.DataFrame, checked_feedback: daft.DataFrame
+) -> pa.Table:
+    """Corrections whose last word is "verified", that pass the checks and the rating threshold."""
+    result = fold_verified(raw_feedback, checked_feedback, min_rating=feedback.settings.min_rating)
+    feedback.tables.write("verified_feedback_dropped", result.dropped)
+    context.add_output_metadata(table_metadata(result.kept, result.dropped))
+    return result.kept
+
+
+@dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)
+def deduped_feedback(
+    context: dg.AssetExecutionContext, feedback: Feedback, verified_feedback: daft.DataFrame
+) -> pa.Table:
+    """One row per distinct question and answer, with weight and cluster; conflicting answers are set aside."""
+    result = deduplicate(verified_feedback)
+    feedback.tables.write("deduped_feedback_dropped", result.dropped)
+    clusters = pc.count_distinct(result.kept["cluster_id"]).as_py()
+    context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters))
+    return result.kept
+
+
+@dg.asset(kinds={"sentence-transformers", "daft", "parquet"}, code_version="1", **_COMMON)
+def embedded_feedback(
+    context: dg.AssetExecutionContext, feedback: Feedback, deduped_feedback: daft.DataFrame
+) -> pa.Table:
+    """Distinct examples with the vector of their question; only texts never seen are embedded."""
+
+    def report(done: int, total: int) -> None:
+        context.log.info(f"embedded {done:,} of {total:,} new questions")
+
+    result = embed(deduped_feedback.to_arrow(), feedback.encoder, feedback.embedding_cache, report)
+    counts = {"embedded_now": result.new_texts, "from_cache": result.cached_texts}
+    model = {"model": feedback.settings.embedding_model, "model_fingerprint": feedback.encoder.fingerprint}
+    context.add_output_metadata(table_metadata(result.table, **counts, **model))
+    return result.table

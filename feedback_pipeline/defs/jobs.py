@@ -1,0 +1,26 @@
+"""What can be run as a whole. In process: a process per asset would cost more than the assets do."""
+
+import dagster as dg
+
+from feedback_pipeline.defs.partitions import DAILY
+
+_EVERYTHING = dg.AssetSelection.all()
+_CONCISE = {"loggers": {"console": {}}}
+
+nightly_aggregation = dg.define_asset_job(
+    "nightly_aggregation",
+    selection=_EVERYTHING,
+    partitions_def=DAILY,
+    config=_CONCISE,
+    description="One day's events and interactions, then everything that is built from all days.",
+)
+
+promote_verified = dg.define_asset_job(
+    "promote_verified",
+    selection=_EVERYTHING - dg.AssetSelection.assets("raw_interactions"),
+    partitions_def=DAILY,
+    config=_CONCISE,
+    description="Newly verified corrections into the live index and the dataset, without waiting for the night.",
+)
+
+JOBS = [nightly_aggregation, promote_verified]

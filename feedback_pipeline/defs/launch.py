@@ -1,0 +1,90 @@
+"""Runs jobs in this process, for the command line and for tests; the daemon starts the same jobs by itself."""
+
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+
+from feedback_pipeline.defs.resources import Feedback, today
+from feedback_pipeline.settings import Settings
+
+NIGHTLY, PROMOTE = "nightly_aggregation", "promote_verified"
+
+
+class UnknownJobError(LookupError):
+    """There is no job of that name; the text lists those there are."""
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How the runs of one job ended. ``failed`` names failed steps, and checks that blocked, with their words."""
+
+    job: str
+    days: list[str]
+    run_ids: list[str]
+    failed: dict[str, str]
+
+    @property
+    def success(self) -> bool:
+        """Tell whether all runs succeeded."""
+        return not self.failed
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Return Dagster's home: DAGSTER_HOME, else ``dagster`` below the local root, made with our dagster.yaml."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.local_root / "dagster")))
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        ours = files("feedback_pipeline.defs") / "instance" / "dagster.yaml"
+        (home / "dagster.yaml").write_text(ours.read_text())
+    return home
+
+
+def run_job(name: str, settings: Settings) -> JobOutcome:
+    """Bring everything up to date that ``name`` covers: each stale day's tables, then what is built from all days.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
+    from feedback_pipeline.definitions import defs
+
+    dagster_home(settings)
+    jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    if name not in jobs:
+        raise UnknownJobError(f"no job {name!r}; jobs: {', '.join(sorted(jobs))}")
+    days = _stale_days(name) or [today()]
+    results = []
+    with dg.DagsterInstance.get() as instance:
+        for day in days:
+            selection = None if day == days[-1] else _of_a_day(name)
+            job = defs.resolve_job_def(name)
+            results.append(
+                job.execute_in_process(
+                    instance=instance, partition_key=day, asset_selection=selection, raise_on_error=False
+                )
+            )
+    failed = {step: text for result in results for step, text in _failures(result).items()}
+    return JobOutcome(name, days, [result.run_id for result in results], failed)
+
+
+def _stale_days(job: str) -> list[str]:
+    feedback = Feedback()
+    interactions = feedback.stale_interaction_days() if job == NIGHTLY else []
+    return sorted({*feedback.stale_feedback_days(), *interactions})
+
+
+def _of_a_day(job: str) -> list[dg.AssetKey]:
+    names = ["raw_feedback", "checked_feedback", *(["raw_interactions"] if job == NIGHTLY else [])]
+    return [dg.AssetKey(name) for name in names]
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    failures = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            failures[str(event.step_key)] = (cause.message if cause else event.message or "failed").strip()
+    return failures

@@ -1,0 +1,57 @@
+"""From embedded examples to answers: publish index and encoder, then tell each submitter's feedback what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from feedback_pipeline.example_index.encoder_export import export_encoder
+from feedback_pipeline.example_index.publish import PublishResult, publish
+from feedback_pipeline.store.decisions import decide
+from feedback_pipeline.store.queries import ids_by_status
+
+if TYPE_CHECKING:
+    from feedback_pipeline.curation.encoder import SentenceEncoder
+    from feedback_pipeline.example_index.catalog import IndexCatalog
+    from feedback_pipeline.store.engine import Store
+
+ACTOR = "pipeline"
+
+
+@dataclass(frozen=True)
+class PromotionResult:
+    """What is live now, and how many feedbacks became ``applied`` or lost that status because they left the index."""
+
+    published: PublishResult
+    applied: int
+    set_aside: int
+
+
+def promote(
+    store: Store, catalog: IndexCatalog, embedded: pa.Table, encoder: SentenceEncoder, *, vector_index_min_rows: int
+) -> PromotionResult:
+    """Publish ``embedded`` (schemas.embedded_feedback) and bring the statuses in the store in line with it.
+
+    Statuses follow from what is live, not from what this call changed, so a crash between the two is mended next time.
+
+    Raises:
+        IndexCheckError: the index built is not what was asked for; the former publication stays live.
+        EncoderExportError: the query encoder would give other vectors than the model.
+    """
+    export_encoder(catalog.root, encoder)
+    published = publish(catalog, embedded, encoder.fingerprint, vector_index_min_rows=vector_index_min_rows)
+    live = {feedback_id for ids in embedded["feedback_ids"].to_pylist() for feedback_id in ids}
+    payload = {"index_version": published.publication.version}
+    newly = sorted(live.intersection(ids_by_status(store, "verified")))
+    gone = sorted(ids_by_status(store, "applied").difference(live))
+    applied = decide(store, newly, "applied", actor=ACTOR, payload=payload)
+    set_aside = decide(
+        store, gone, "set_aside", actor=ACTOR, reason="not in the live example index any more", payload=payload
+    )
+    return PromotionResult(
+        published,
+        sum(decision.outcome == "done" for decision in applied),
+        sum(decision.outcome == "done" for decision in set_aside),
+    )
