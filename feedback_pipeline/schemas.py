@@ -80,8 +80,9 @@ CHECK_RESULTS = pa.schema(
         pa.field("checks", pa.string(), nullable=False),
     ]
 )
-"""What the automatic checks found. ``checks`` is the evidence as canonical JSON; ``failed_check`` names the first failed.
+"""What the automatic checks found. ``checks`` is the evidence as canonical JSON.
 
+``failed_check`` names the first check that failed.
 ``answer_sql`` is the SQL the feedback vouches for, tidied; null where there is none.
 """
 
@@ -150,7 +151,7 @@ def require(table: pa.Table, schema: pa.Schema, stage: str) -> pa.Table:
         raise ContractError(f"{stage}: missing column(s) {', '.join(missing)}")
     try:
         cast = table.select(schema.names).cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+    except (pa.ArrowException, ValueError) as error:
         raise ContractError(f"{stage}: {error}") from error
     for field in schema:
         if not field.nullable and cast[field.name].null_count:

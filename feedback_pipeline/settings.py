@@ -1,7 +1,7 @@
 """The only reader of the environment: every knob, its default and what it means.
 
-Variables are named ``FEEDBACK_<FIELD>`` and may stand in a ``.env`` file. All have defaults, so nothing needs setting to
-try the project on one machine.
+Variables are named ``FEEDBACK_<FIELD>`` and may stand in a ``.env`` file. All have defaults, so nothing needs setting
+to try the project on one machine.
 """
 
 import os
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         default=100_000, ge=256, description="Rows from which an approximate vector index is built."
     )
     schedule_timezone: str = Field(default="UTC", description="IANA time zone of the nightly schedule (02:00).")
-    partitions_start: str = Field(default="2025-01-01", description="First day (UTC, ISO) of the daily partitions.")
+    partitions_start: str = Field(default="2026-01-01", description="First day (UTC, ISO) of the daily partitions.")
     failure_webhook_url: str | None = Field(
         default=None, description="Where the run-failure sensor posts JSON, if anywhere."
     )

@@ -1,6 +1,6 @@
 """``feedback-pipeline import``: files into the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def import_files(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files: .jsonl, .ndjson, .json, .csv (also .gz), .parquet.")
+        list[str], typer.Argument(metavar="PATH", help="Files: .jsonl, .ndjson, .json, .csv (also .gz), .parquet.")
     ],
     kind: Annotated[Kind, typer.Option(help="What the rows are.")] = Kind.CORRECTIONS,
     mapping: Annotated[
@@ -107,7 +107,9 @@ def _run(kind: Kind, files: list[Path], options: dict[str, Any], as_json: bool) 
     run = import_corrections if kind is Kind.CORRECTIONS else import_interactions
     sizes = {path: path.stat().st_size for path in files if path.is_file()}
     with (
-        output.bytes_progress("importing", sum(sizes.values()), hidden=as_json) as progress,
+        output.bytes_progress(
+            "importing" if "verify_as" not in options else "importing and checking", sum(sizes.values()), hidden=as_json
+        ) as progress,
         opened() as (settings, store),
     ):
         on_progress = _progress_over(sizes, progress)
@@ -151,15 +153,20 @@ def _summarise(report: "ImportReport") -> None:
     rows = [(file.path.name, file.read, file.stored, file.already_known, file.rejected) for file in report.files]
     output.print_table(("file", "read", "stored", "already known", "rejected"), rows)
     if report.verified or report.not_verified:
-        reasons = ", ".join(f"{check} {count:,}" for check, count in sorted(report.not_verified.items()))
-        left = f"; still pending after failed checks: {reasons}" if reasons else ""
+        left = f"; still pending after failed checks: {_counts(report.not_verified)}" if report.not_verified else ""
         output.say(f"verified: {report.verified:,}{left}")
     if report.ignored_fields:
         output.say(f"ignored columns: {', '.join(report.ignored_fields)}")
+    if report.rejected_fields:
+        output.say(f"rejected because of: {_counts(report.rejected_fields)}")
     for path in report.rejects_paths:
         output.say(f"rejected rows are listed, with reasons, in {path}")
     if report.stored or report.verified:
         output.say(f"next: {_next_step(report)}")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
 
 
 def _next_step(report: "ImportReport") -> str:

@@ -1,6 +1,7 @@
 """``feedback-pipeline review``: the queue of corrections, and what reviewers decide about them."""
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -98,9 +99,10 @@ def verify(
         raise typer.BadParameter("needs --reason: say why the failed checks do not count.", param_hint="--override")
     with opened() as (settings, store):
         found, failed = resolve_ids(store, ids)
-        _check(store, settings, found)
+        failures = _check(store, settings, found)
         payload = {"override": True} if override else None
         decisions = [*_decide(store, found, "verified", reviewer, reason, payload), *failed]
+    decisions = [_explained(decision, failures) for decision in decisions]
     _print_decisions(decisions, as_json)
 
 
@@ -156,13 +158,29 @@ def _decide(
     return decide(store, ids, event, actor=actor, reason=reason, payload=payload)
 
 
-def _check(store: "Store", settings: "Settings", ids: list[str]) -> None:
+def _check(store: "Store", settings: "Settings", ids: list[str]) -> dict[str, str]:
+    """Check what is pending and has no verdict of today; return which check each failed one failed, and why."""
     from feedback_pipeline.checking import check_and_record, checker_from
     from feedback_pipeline.intake.stored import stored_submissions
     from feedback_pipeline.store import Status
 
     pending = stored_submissions(store, ids, status=Status.PENDING)
-    check_and_record(store, pending, checker_from(store, settings), settings)
+    checked = check_and_record(store, pending, checker_from(store, settings), settings)
+    rows = checked.select(["feedback_id", "failed_check", "checks"]).to_pylist()
+    return {row["feedback_id"]: _failure(row["failed_check"], row["checks"]) for row in rows if row["failed_check"]}
+
+
+def _failure(check: str, checks: str) -> str:
+    detail = json.loads(checks)[check].get("detail")
+    return f"{check}: {detail}" if detail else check
+
+
+def _explained(decision: "Decision", failures: dict[str, str]) -> "Decision":
+    """Say which check stands in the way, where the store only knows that one does."""
+    if decision.outcome != "refused" or decision.feedback_id not in failures:
+        return decision
+    way_out = "Reject it, or verify it with --override and --reason."
+    return replace(decision, detail=f"It fails the check {failures[decision.feedback_id]}. {way_out}")
 
 
 def _print_decisions(decisions: "list[Decision]", as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Table aliases in one canonical form, so that ``singer AS T1`` and plain ``singer`` are the same query.
 
-An alias is dropped where its scope has a single source and nobody outside refers to it. Otherwise it is numbered: tables
-of the enclosing queries first, then those of its own FROM. So numbers do not depend on the order of subqueries.
+An alias is dropped where its scope has a single source and nobody outside refers to it. Otherwise it is numbered:
+tables of the enclosing queries first, then those of its own FROM. So numbers do not depend on the order of subqueries.
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,16 @@ class _Renaming:
     new_name: str | None
 
 
-def canonical_aliases(tree: exp.Query) -> exp.Query:
-    """Rename table aliases of ``tree`` in place and return it; left alone where scopes cannot be told apart."""
+def canonical_aliases(tree: exp.Query) -> None:
+    """Rename table aliases of ``tree`` in place; they are left alone where scopes cannot be told apart."""
     try:
         scopes = traverse_scope(tree)
     except OptimizeError:
-        return tree
+        return
     # All references are found before any is renamed: a new name may be an old name of another table.
     planned = [renaming for scope in scopes for renaming in _plans(scope)]
     for renaming in planned:
         _rename(renaming)
-    return tree
 
 
 def _plans(scope: Scope) -> list[_Renaming]:

@@ -17,7 +17,8 @@ _BATCH_ROWS = 2_000
 def check_submissions(submissions: pa.Table, checker: CorrectionChecker, endorsed_from_rating: int = 4) -> pa.Table:
     """Check a table of schemas.SUBMISSIONS and return it as schemas.CHECKED_FEEDBACK, rows in the same order.
 
-    Large tables are checked by Daft in several processes (SQL parsing holds the interpreter lock), or on its Ray cluster.
+    Large tables are checked by Daft in several processes (SQL parsing holds the interpreter lock), or on its Ray
+    cluster.
     """
     submissions = require(submissions, SUBMISSIONS, "checks")
     columns = ["database_id", "generated_sql", "corrected_sql", "rating"]
@@ -50,7 +51,8 @@ _process_checkers: list[CorrectionChecker] = []
 
 def _checker_of_this_process(databases: Mapping[str, DatabaseFacts], dialect: str) -> CorrectionChecker:
     """Keep one checker per worker process, so that what it has read is remembered from batch to batch."""
-    if not _process_checkers or _process_checkers[0].databases != databases:
+    kept = _process_checkers[0] if _process_checkers else None
+    if kept is None or (kept.databases, kept.default_dialect) != (databases, dialect):
         _process_checkers[:] = [CorrectionChecker(databases, dialect)]
     return _process_checkers[0]
 
@@ -59,7 +61,8 @@ def needs_check(submissions: pa.Table, checker: CorrectionChecker) -> pa.Array:
     """Tell for each row whether its stored verdict is missing or was made under another schema, dialect or version.
 
     Args:
-        submissions: schemas.SUBMISSIONS plus the columns ``checks`` (JSON) and ``checks_key``, null where never checked.
+        submissions: schemas.SUBMISSIONS plus the columns ``checks`` (JSON) and ``checks_key``, both null where never
+            checked.
         checker: knows what the key should be today.
 
     """

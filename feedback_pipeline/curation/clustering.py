@@ -1,4 +1,4 @@
-"""Which rows are so alike that one must not test what was learned from the other?
+"""Clusters: rows so alike that one must not test what was learned from the other.
 
 Rows of one database that share a SQL skeleton, or whose questions are near-duplicates, get the same ``cluster_id``;
 a dataset keeps each cluster in one split. Text and SQL decide, never float vectors, which differ between machines.
@@ -26,8 +26,8 @@ def cluster_ids(rows: pa.Table) -> pa.Array:
     Args:
         rows: columns example_id, database_id, canonical_question, sql_skeleton; ordered by example_id.
 
-    Candidates come from MinHash with banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3), so the
-    time grows with the number of rows, not of pairs.
+    Candidates come from MinHash with banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3), so
+    the time grows with the number of rows, not of pairs.
 
     """
     if rows.num_rows == 0:
@@ -39,7 +39,7 @@ def cluster_ids(rows: pa.Table) -> pa.Array:
 
 
 def _codes(values: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """Number the distinct values in order of appearance."""
+    """Return a number for each value: distinct ones counted in order of appearance."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return whole.dictionary_encode().indices.to_numpy().astype(np.uint64)
 

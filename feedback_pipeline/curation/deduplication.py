@@ -1,7 +1,7 @@
 """One row per distinct question and answer: repeats become weight, contradictions are set aside.
 
-Rows are compared only within one database and one canonical SQL, so two different queries can never merge, however alike
-their questions. Different wordings of one query stay apart: they are what lets retrieval find it.
+Rows are compared only within one database and one canonical SQL, so two different queries can never merge, however
+alike their questions. Different wordings of one query stay apart: they are what lets retrieval find it.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ _EXAMPLE = [*_QUESTION, "canonical_sql"]
 class DeduplicationResult:
     """Distinct examples (schemas.DEDUPED_FEEDBACK), and each row that is not one itself, with the reason (DROPPED).
 
-    ``dropped`` has two reasons: ``duplicate`` (counted in another row's weight, which ``detail`` names) and ``conflict``
-    (the same question has answers that differ; a reviewer must choose).
+    ``dropped`` has two reasons: ``duplicate`` (counted in another row's weight, which ``detail`` names) and
+    ``conflict`` (the same question has answers that differ; a reviewer must choose).
     """
 
     kept: pa.Table
@@ -41,8 +41,8 @@ def deduplicate(verified: daft.DataFrame) -> DeduplicationResult:
     """Collapse verified corrections (schemas.VERIFIED_FEEDBACK) into distinct examples."""
     rows = verified.with_column("order", _submission_order()).collect()
     answers = rows.groupby(*_QUESTION).agg(col("canonical_sql").count_distinct().alias("answers"))
-    rows = rows.join(answers, on=_QUESTION).collect()
-    agreed = rows.where(col("answers") == 1)
+    rows = rows.join(answers, on=[*_QUESTION]).collect()
+    agreed = rows.where(col("answers") == lit(1))
     kept = _with_clusters(_collapse(agreed))
     dropped = _conflicts(rows).concat(_duplicates(agreed))
     dropped = require(dropped.sort("feedback_id").to_arrow(), DROPPED, "deduped_feedback (dropped)")
@@ -50,7 +50,7 @@ def deduplicate(verified: daft.DataFrame) -> DeduplicationResult:
 
 
 def _submission_order() -> daft.Expression:
-    """A text that sorts as (created_at, feedback_id): the earliest wording speaks for its group."""
+    """Return a text that sorts as (created_at, feedback_id): the earliest wording speaks for its group."""
     moment = col("created_at").cast(daft.DataType.int64()).cast(daft.DataType.string())
     return concat(daft.functions.lpad(moment, lit(20), lit("0")), concat(lit(":"), col("feedback_id")))
 
@@ -67,7 +67,7 @@ def _collapse(rows: daft.DataFrame) -> daft.DataFrame:
         .with_column("feedback_ids", daft.functions.list_sort(col("feedback_ids")))
     )
     spoken = rows.select("order", "natural_query", "sql", "sql_skeleton", "source")
-    return merged.join(spoken, on="order").join(_first_mistakes(rows), on=_EXAMPLE, how="left")
+    return merged.join(spoken, on="order").join(_first_mistakes(rows), on=[*_EXAMPLE], how="left")
 
 
 def _first_mistakes(rows: daft.DataFrame) -> daft.DataFrame:
@@ -91,7 +91,7 @@ def _with_clusters(examples: daft.DataFrame) -> pa.Table:
 
 
 def _conflicts(rows: daft.DataFrame) -> daft.DataFrame:
-    rivals = rows.where(col("answers") > 1)
+    rivals = rows.where(col("answers") > lit(1))
     detail = concat(col("answers").cast(daft.DataType.string()), lit(" different answers to the same question"))
     return _as_dropped(rivals, "conflict", detail)
 

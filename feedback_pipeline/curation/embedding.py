@@ -1,5 +1,8 @@
 """Vectors for distinct examples; only texts never seen are embedded."""
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -55,14 +58,14 @@ def embed(
         progress: told (texts done, texts to do) after each step.
 
     Raises:
-        EmbeddingError: the model's vectors have another dimension than it promised, or are not finite.
+        EmbeddingError: the model gave vectors of another number or dimension than it promised, or not finite ones.
 
     """
     keys = pa.array([text_key(text) for text in rows["natural_query"].to_pylist()], pa.string())
     known = cache.load()
     new = _new_texts(rows["natural_query"], keys, known["key"])
     for done, texts in _steps(new):
-        cache.append(texts, _checked(encoder.encode(texts), encoder.dimension))
+        cache.append(texts, _checked(encoder.encode(texts), len(texts), encoder.dimension))
         progress(done, len(new))
     known = cache.load() if new else known
     table = rows.append_column("vector", _vectors_of(keys, known))
@@ -85,9 +88,9 @@ def _steps(texts: list[str]) -> Iterator[tuple[int, list[str]]]:
         yield start + len(step), step
 
 
-def _checked(vectors: np.ndarray, dimension: int) -> np.ndarray:
-    if vectors.ndim != 2 or vectors.shape[1] != dimension:
-        raise EmbeddingError(f"the embedding model gave vectors of shape {vectors.shape}, not (n, {dimension})")
+def _checked(vectors: np.ndarray, count: int, dimension: int) -> np.ndarray:
+    if vectors.shape != (count, dimension):
+        raise EmbeddingError(f"the embedding model gave vectors of shape {vectors.shape}, not {(count, dimension)}")
     if not np.isfinite(vectors).all():
         raise EmbeddingError("the embedding model gave values that are not finite; check FEEDBACK_EMBEDDING_MODEL")
     return vectors

@@ -11,13 +11,8 @@ import daft
 import numpy as np
 
 BUNDLED = "bundled"
-_FINGERPRINTED = (
-    "model.safetensors",
-    "config.json",
-    "tokenizer.json",
-    "modules.json",
-    "sentence_bert_config.json",
-)
+_FINGERPRINTED = {".bin", ".json", ".model", ".safetensors", ".txt"}
+_OTHER_FORMATS = {"onnx", "openvino"}
 _TEXTS_PER_BATCH = 64
 _ROWS_PER_CALL = 512
 
@@ -65,11 +60,16 @@ def model_fingerprint(name: str) -> str:
     """Return 16 hex digits that change when the weights, tokenizer or configuration of the model change."""
     folder = model_folder(name)
     digest = hashlib.sha256()
-    for part in _FINGERPRINTED:
-        path = folder / part
-        if path.is_file():
-            digest.update(part.encode() + path.read_bytes())
+    for part in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
+        if _shapes_vectors(part):
+            digest.update(f"{part}\n".encode() + hashlib.sha256((folder / part).read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _shapes_vectors(part: str) -> bool:
+    folders = part.split("/")[:-1]
+    hidden = any(name.startswith(".") or name in _OTHER_FORMATS for name in folders)
+    return Path(part).suffix in _FINGERPRINTED and not hidden
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +77,9 @@ def load_model(name: str) -> Any:
     """Load the sentence-transformers model once per process; the import alone takes seconds."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     return SentenceTransformer(str(model_folder(name)))
 
 

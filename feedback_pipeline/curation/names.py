@@ -1,4 +1,4 @@
-"""Do the tables and columns of a query exist in a known schema?"""
+"""Names: whether the tables and columns of a query exist in a known schema."""
 
 import json
 from functools import lru_cache
@@ -9,6 +9,9 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
 from feedback_pipeline.curation.sql import Columns, quoted_text_to_literals, referenced_tables
+
+_BUILT_IN_TABLES = {"oracle": {"dual": {"dummy": "TEXT"}}, "mysql": {"dual": {"dummy": "TEXT"}}}
+_BUILT_IN_COLUMNS = {"sqlite": ("rowid", "oid", "_rowid_"), "postgres": ("ctid",)}
 
 
 def unresolved_name(tree: exp.Query, dialect: str, schema_json: str, columns: Columns) -> str | None:
@@ -21,7 +24,7 @@ def unresolved_name(tree: exp.Query, dialect: str, schema_json: str, columns: Co
         columns: ``{table: {column: type}}``.
 
     """
-    known_tables = {name.lower() for name in columns}
+    known_tables = {name.lower() for name in columns}.union(_BUILT_IN_TABLES.get(dialect, {}))
     missing = sorted({t.name for t in referenced_tables(tree) if t.name.lower() not in known_tables})
     if missing:
         return f"no table {_quoted(missing)}; the schema has {_quoted(sorted(columns)[:12])}"
@@ -46,10 +49,12 @@ def _unresolved_column(tree: exp.Query, dialect: str, schema: MappingSchema, col
 
 @lru_cache(maxsize=1024)
 def _prepared_schema(schema_json: str, dialect: str) -> MappingSchema:
-    lowered = {
-        table.lower(): {column.lower(): kind or "TEXT" for column, kind in columns.items()}
+    built_in = dict.fromkeys(_BUILT_IN_COLUMNS.get(dialect, ()), "BIGINT")
+    lowered: dict[str, object] = {
+        table.lower(): built_in | {column.lower(): kind or "TEXT" for column, kind in columns.items()}
         for table, columns in json.loads(schema_json).items()
     }
+    lowered |= _BUILT_IN_TABLES.get(dialect, {})
     return MappingSchema(lowered, dialect=dialect, normalize=False)
 
 

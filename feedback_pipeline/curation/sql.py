@@ -30,7 +30,7 @@ _TRAILING = "; \t\r\n\f\v\N{NO-BREAK SPACE}"
 _COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
 _DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
 _UNKNOWN_TO_CONFIRMER = "generic"
-_WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
+_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.DDL, exp.Command, exp.Into, exp.Lock)
 Columns = Mapping[str, Mapping[str, str]]
 
 # sqlglot logs a warning for each statement it knows only by name; those are refused here with a reason of their own.
@@ -183,7 +183,8 @@ def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> 
     """
     tree = tree.copy()
     quoted_text_to_literals(tree, dialect, columns)
-    tree = canonical_aliases(normalize_identifiers(tree, dialect=dialect))
+    normalize_identifiers(tree, dialect=dialect)
+    canonical_aliases(tree)
     _drop_optional_words(tree)
     _keep_numeric_casts(tree, dialect)
     canonical_predicates(tree, dialect)

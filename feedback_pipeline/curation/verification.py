@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import daft
 import pyarrow as pa
 from daft import col, lit
+from daft.functions import regexp
 
 from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
@@ -14,6 +15,7 @@ STATUS_OF_EVENT = {"submitted": "pending", **{event.value: status.value for even
 """The status each event leads to; events that are not here change no status."""
 
 _IN_USE = ("verified", "applied")
+_OVERRIDE = r'"override":\s*true'
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
     telling = events.join(meanings, on="event")
     last = telling.groupby("feedback_id").agg(col("event_seq").max())
     overrides = (
-        telling.where((col("event") == "verified") & col("payload").contains('"override":true'))
+        telling.where((col("event") == lit("verified")) & regexp(col("payload"), _OVERRIDE))
         .select("feedback_id")
         .distinct()
         .with_column("overridden", lit(True))
@@ -59,7 +61,7 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
 def _why_left_out(min_rating: int) -> daft.Expression:
     unread = col("canonical_sql").is_null()
     failed = ~col("passed") & col("overridden").is_null()
-    too_low = col("rating").fill_null(min_rating) < min_rating
+    too_low = col("rating").fill_null(min_rating) < lit(min_rating)
     return (
         daft.functions.when(
             ~col("status").fill_null("pending").is_in(list(_IN_USE)), col("status").fill_null("pending")

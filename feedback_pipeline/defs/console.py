@@ -6,29 +6,39 @@ import sys
 import dagster as dg
 from dagster import DagsterEventType
 
-_SHOWN_EVENTS = {DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_SUCCESS, DagsterEventType.RUN_FAILURE}
-
-
 class _ConciseHandler(logging.StreamHandler):
-    """Prints log calls of assets, finished steps, failed checks and failures."""
+    """Prints log calls of assets, each asset with rows and time, failed checks and failures."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._rows: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if line := _line(record):
+        """Write the line of a record, if it is worth one."""
+        if line := self._line(record):
             self.stream.write(line + "\n")
             self.flush()
 
+    def _line(self, record: logging.LogRecord) -> str | None:
+        meta = getattr(record, "dagster_meta", {})
+        event: dg.DagsterEvent | None = meta.get("dagster_event")
+        if event is None:
+            return f"  {meta.get('orig_message', record.getMessage())}" if record.levelno >= logging.INFO else None
+        return self._event_line(event)
 
-def _line(record: logging.LogRecord) -> str | None:
-    event = getattr(record, "dagster_meta", {}).get("dagster_event")
-    if event is None:
-        return f"  {record.getMessage()}" if record.levelno >= logging.INFO else None
-    if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
-        return _check_line(event)
-    if event.event_type not in _SHOWN_EVENTS or "check" in str(event.step_key or ""):
+    def _event_line(self, event: dg.DagsterEvent) -> str | None:
+        step = str(event.step_key)
+        if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
+            rows = event.materialization.metadata.get("dagster/row_count")
+            self._rows[step] = rows.value if isinstance(rows, dg.IntMetadataValue) else 0
+        elif event.event_type is DagsterEventType.STEP_SUCCESS and step in self._rows:
+            seconds = event.step_success_data.duration_ms / 1000
+            return f"✓ {step:<20} {self._rows[step]:>9,} rows  {seconds:6.1f} s"
+        elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
+            return _check_line(event)
+        elif event.event_type is DagsterEventType.STEP_FAILURE:
+            return f"✗ {event.message}"
         return None
-    if event.event_type is DagsterEventType.STEP_SUCCESS:
-        return f"✓ {event.step_key} ({event.step_success_data.duration_ms / 1000:.1f} s)"
-    return f"✗ {event.message}"
 
 
 def _check_line(event: dg.DagsterEvent) -> str | None:
@@ -44,5 +54,5 @@ def concise_console(init_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.getLogger(f"feedback_pipeline.run.{id(init_context)}")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    logger.handlers = [_ConciseHandler(sys.stderr)]
+    logger.handlers = [_ConciseHandler()]
     return logger

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
@@ -84,10 +85,26 @@ class IndexCatalog:
         try:
             return self.connect().open_table(TABLE)
         except (ValueError, RuntimeError, OSError) as error:
-            raise IndexNotFoundError(
-                f"the example index under {self.root}/index cannot be read ({error}); restore it from a backup, or "
-                "delete the folder and run 'feedback-pipeline run' to build it again"
-            ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> IndexNotFoundError:
+        return IndexNotFoundError(
+            f"the example index under {self.root}/index cannot be read ({error}); restore it from a backup, or "
+            "delete the folder and run 'feedback-pipeline run' to build it again"
+        )
+
+    def read_rows(self, table: Table, database_id: str) -> pa.Table:
+        """Return all rows of one database.
+
+        Raises:
+            IndexNotFoundError: the table is damaged.
+
+        """
+        literal = database_id.replace("'", "''")
+        try:
+            return table.search().where(f"database_id = '{literal}'").limit(None).to_arrow()
+        except (RuntimeError, ValueError, OSError) as error:
+            raise self._damaged(error) from error
 
     def live_table_version(self, table: Table) -> int:
         """Return the LanceDB version that ``live`` points at.
@@ -123,16 +140,30 @@ class IndexCatalog:
         """Return the note left with the publication of a LanceDB version.
 
         Raises:
-            IndexNotFoundError: the note is gone: the folder was copied in part.
+            IndexNotFoundError: the note is gone or damaged: the folder was copied in part.
 
         """
-        note = read_json(self._note_path(table_version))
-        if note is None:
+        try:
+            return Publication(**(read_json(self._note_path(table_version)) or {}))
+        except (TypeError, ValueError, OSError) as error:
             raise IndexNotFoundError(
-                f"{self._note_path(table_version)} is missing, so the index was copied in part; copy it whole, or "
-                "delete the index folder and run 'feedback-pipeline run'"
-            )
-        return Publication(**note)
+                f"{self._note_path(table_version)} is missing or damaged, so the index was copied in part; copy it "
+                "whole, or delete the index folder and run 'feedback-pipeline run'"
+            ) from error
+
+    def open_publication(self, publication: Publication) -> Table:
+        """Open the table as it was published, whatever is written later.
+
+        Raises:
+            IndexNotFoundError: there is none, or it is damaged.
+
+        """
+        table = self.open_table()
+        try:
+            table.checkout(publication.table_version)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise self._damaged(error) from error
+        return table
 
     def note(self, publication: Publication) -> None:
         """Leave the note of a publication, before any tag points at it."""

@@ -1,5 +1,8 @@
 """Bring the index to a wanted state and publish it: only what changed is written, readers switch at once."""
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -39,7 +42,7 @@ def publish(
     """Make ``embedded`` (schemas.embedded_feedback) the live content of the index.
 
     The same content and model as the live publication publish nothing. A crash before the last step leaves the former
-    publication live; the next call starts from what was written.
+    publication live, and the next call starts from that one.
 
     Raises:
         IndexCheckError: row count or vectors are not what was asked for; ``live`` has not moved.
@@ -70,6 +73,7 @@ def _write(
         table = catalog.connect().create_table(TABLE, data=rows, mode="overwrite")
         return table, rows.num_rows, 0
     table = catalog.open_table()
+    _return_to(table, live.table_version)
     present = table.search().select(["example_id", "row_digest"]).limit(None).to_arrow()
     changed = rows.filter(pc.invert(pc.is_in(_identity(rows), value_set=_identity(present))))
     gone = present["example_id"].filter(pc.invert(pc.is_in(present["example_id"], value_set=rows["example_id"])))
@@ -77,6 +81,13 @@ def _write(
         table.merge_insert("example_id").when_matched_update_all().when_not_matched_insert_all().execute(changed)
     _delete(table, gone.to_pylist())
     return table, changed.num_rows, len(gone)
+
+
+def _return_to(table: Table, table_version: int) -> None:
+    """Make a publication the newest state again: what a crashed publish left may hold another model's vectors."""
+    if table.version != table_version:
+        table.checkout(table_version)
+        table.restore()
 
 
 def _identity(rows: pa.Table) -> pa.Array:

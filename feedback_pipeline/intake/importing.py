@@ -156,6 +156,7 @@ class _Import:
                 _refuse_other_content(item, first.setdefault(str(item.client_key), (row, item)))
             except RowError as error:
                 rejects.add(row, error.field, error.reason)
+                self.report.rejected_fields[error.field or "row"] += 1
             else:
                 items.append(item)
         return items

@@ -1,4 +1,4 @@
-"""The rows that did not get in, in a file beside the data: what to repair, where, and why."""
+"""The rows that did not get in, in a file of their own: what to repair, where, and why."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ from typing import TextIO
 
 from feedback_pipeline.intake.rows import Row
 from feedback_pipeline.settings import Settings
+from feedback_pipeline.tables.files import StorageError
 
 
 def rejects_path(settings: Settings, path: Path) -> Path:
@@ -21,7 +22,7 @@ def rejects_path(settings: Settings, path: Path) -> Path:
 
 @dataclass
 class Rejects:
-    """Writes rejects of one input file; creates the file with the first of them."""
+    """Writes the rejects of one input file; begins the file with the first of them."""
 
     source: Path
     target: Path
@@ -34,18 +35,42 @@ class Rejects:
         return self.target.with_name(f".{self.target.name}.{os.getpid()}.tmp")
 
     def add(self, row: Row, field_name: str | None, reason: str) -> None:
-        """Write down one row."""
-        if self._file is None:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.temporary.open("w", encoding="utf-8", errors="backslashreplace")
+        """Write down one row. Raises StorageError."""
         entry = {"file": str(self.source), "row": row.number, "field": field_name, "reason": reason, "record": row.raw}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        with self._writing():
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self.count += 1
 
-    def close(self) -> None:
-        """Finish writing."""
+    def publish(self) -> None:
+        """Put what was written in the place of what stood there before. Raises StorageError."""
+        with self._writing():
+            if self._file is None:
+                self.target.unlink(missing_ok=True)
+            else:
+                self._file.close()
+                self.temporary.replace(self.target)
+
+    def discard(self) -> None:
+        """Leave nothing behind of what was not published."""
         if self._file is not None:
             self._file.close()
+            self.temporary.unlink(missing_ok=True)
+
+    def _open(self) -> TextIO:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        return self.temporary.open("w", encoding="utf-8", errors="backslashreplace")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"{self.target}: the rejected rows of {self.source} cannot be written ({error.strerror or error}); "
+                "see to that, then import again: what is stored stays"
+            ) from error
 
 
 @contextmanager
@@ -54,11 +79,6 @@ def rejects_of(source: Path, settings: Settings) -> Iterator[Rejects]:
     rejects = Rejects(source, rejects_path(settings, source))
     try:
         yield rejects
-        rejects.close()
-        if rejects.count:
-            rejects.temporary.replace(rejects.target)
-        else:
-            rejects.target.unlink(missing_ok=True)
+        rejects.publish()
     finally:
-        rejects.close()
-        rejects.temporary.unlink(missing_ok=True)
+        rejects.discard()

@@ -34,7 +34,8 @@ class ImportReport:
     """What an import did.
 
     ``already_known`` rows change nothing; ``differing`` of them have another content than what is stored under
-    their key. ``verified`` and ``not_verified`` (failed check → rows) stay empty unless the import verifies.
+    their key. ``rejected_fields`` counts the rejected rows by their first wrong field; ``row`` is the row as a whole.
+    ``verified`` and ``not_verified`` (failed check → rows) stay empty unless the import verifies.
     ``missing_columns`` were mapped explicitly and found in no row.
     """
 
@@ -42,6 +43,7 @@ class ImportReport:
     source: str
     files: list[FileReport] = field(default_factory=list)
     differing: int = 0
+    rejected_fields: Counter[str] = field(default_factory=Counter)
     verified: int = 0
     not_verified: Counter[str] = field(default_factory=Counter)
     unregistered_databases: Counter[str] = field(default_factory=Counter)
@@ -83,6 +85,7 @@ class ImportReport:
             "already_known": self.already_known,
             "differing": self.differing,
             "rejected": self.rejected,
+            "rejected_fields": dict(sorted(self.rejected_fields.items())),
             "verified": self.verified,
             "not_verified": dict(sorted(self.not_verified.items())),
             "unregistered_databases": dict(sorted(self.unregistered_databases.items())),

@@ -1,10 +1,14 @@
 """Embeds one question with tokenizers and ONNX Runtime: milliseconds, and no torch in the process."""
 
 import json
+import os
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from feedback_pipeline.tables.files import filesystem
 
@@ -28,7 +32,7 @@ class QueryEncoder:
         folder: local folder with ENCODER_FILES.
 
     Raises:
-        EncoderNotFoundError: a file is missing.
+        EncoderNotFoundError: a file is missing or damaged.
 
     """
 
@@ -38,6 +42,16 @@ class QueryEncoder:
             raise EncoderNotFoundError(
                 f"{', '.join(missing)} not found in {folder}; run 'feedback-pipeline run' to publish the encoder again"
             )
+        try:
+            self._open(folder)
+        except Exception as error:
+            # ONNX Runtime and tokenizers share no class of errors below Exception.
+            raise EncoderNotFoundError(
+                f"the query encoder in {folder} cannot be read ({error}); delete that folder and run "
+                "'feedback-pipeline run' to publish the encoder again"
+            ) from error
+
+    def _open(self, folder: Path) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -50,7 +64,8 @@ class QueryEncoder:
 
     def encode(self, text: str) -> np.ndarray:
         """Return the unit vector of one text: float32 of shape (dimension,)."""
-        tokens = self._tokenizer.encode(text)
+        # Half of a character pair, which JSON may carry, is no text to the tokenizer.
+        tokens = self._tokenizer.encode(text.encode(errors="replace").decode())
         inputs = {
             "input_ids": np.array([tokens.ids], dtype=np.int64),
             "attention_mask": np.array([tokens.attention_mask], dtype=np.int64),
@@ -62,9 +77,23 @@ def open_encoder(root: str, fingerprint: str) -> QueryEncoder:
     """Open the encoder of a model; from a remote storage root it is downloaded once per machine."""
     folder = encoder_folder(root, fingerprint)
     fs, inner = filesystem(folder)
-    if not {"file", "local"}.intersection((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol):
-        inner = str(Path(tempfile.gettempdir()) / "feedback_pipeline_encoders" / fingerprint)
-        for name in ENCODER_FILES:
-            if not (Path(inner) / name).is_file():
-                fs.get_file(f"{filesystem(folder)[1]}/{name}", f"{inner}/{name}")
-    return QueryEncoder(Path(inner))
+    if isinstance(fs, LocalFileSystem):
+        return QueryEncoder(Path(inner))
+    local = Path(tempfile.gettempdir()) / "feedback_pipeline_encoders" / fingerprint
+    local.mkdir(parents=True, exist_ok=True)
+    for name in ENCODER_FILES:
+        if not (local / name).is_file():
+            _download(fs, f"{inner}/{name}", local / name)
+    return QueryEncoder(local)
+
+
+def _download(fs: AbstractFileSystem, source: str, target: Path) -> None:
+    """Fetch a file so that ``target`` is always whole; a missing one is left for QueryEncoder to name."""
+    temporary = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        fs.get_file(source, str(temporary))
+        temporary.replace(target)
+    except FileNotFoundError:
+        return
+    finally:
+        temporary.unlink(missing_ok=True)

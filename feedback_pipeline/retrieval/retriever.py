@@ -16,6 +16,7 @@ from feedback_pipeline.retrieval.slices import DatabaseSlice, SliceCache
 from feedback_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from lancedb.table import Table
 
     from feedback_pipeline.retrieval.encoder import QueryEncoder
@@ -45,8 +46,9 @@ class Retriever:
         self._checked_at = float("-inf")
         self._lock = threading.Lock()
         self._slices = SliceCache(_SLICE_BYTES)
-        self._vector_of = lru_cache(maxsize=_CACHED_QUESTIONS)(self._embed)
+        self._vector_of = lru_cache(maxsize=_CACHED_QUESTIONS)(_embed)
         self._warned: set[str] = set()
+        self._last_opened: Publication | None = None
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, refresh_seconds: float = 1.0) -> Retriever:
@@ -81,31 +83,34 @@ class Retriever:
         live = self._follow_live_tag()
         if live is None or not natural_query.strip():
             return []
-        examples = self._slices.get(
-            (live.publication.table_version, database_id), lambda: _load_slice(live.table, database_id)
-        )
-        if not examples.rows.num_rows:
+        examples = self._slice_of(live, database_id)
+        if examples is None or not examples.rows.num_rows:
             return []
-        vector = self._vector_of(live.publication.model_fingerprint, natural_query)
-        best = examples.nearest(vector, k)
+        best = examples.nearest(self._vector_of(live.encoder, natural_query), k)
         rows = examples.rows.take([row for row, _ in best]).to_pylist()
         return [
             _example(row, score, rank) for rank, (row, (_, score)) in enumerate(zip(rows, best, strict=True), start=1)
         ]
 
-    def _embed(self, model_fingerprint: str, text: str) -> Any:
-        live = self._live
-        if live is not None and live.publication.model_fingerprint == model_fingerprint:
-            return live.encoder.encode(text)
-        return open_encoder(self._catalog.root, model_fingerprint).encode(text)
+    def _slice_of(self, live: _LiveIndex, database_id: str) -> DatabaseSlice | None:
+        try:
+            return self._slices.get(
+                (live.publication.digest, database_id),
+                lambda: DatabaseSlice.from_table(self._catalog.read_rows(live.table, database_id)),
+            )
+        except IndexNotFoundError as error:
+            with self._lock:
+                self._warn_once(str(error))
+                # The folder may have been replaced below this table: it is opened anew at the next look.
+                self._live = None
+            return None
 
     def _follow_live_tag(self) -> _LiveIndex | None:
         with self._lock:
             if time.monotonic() - self._checked_at >= self._refresh_seconds:
                 try:
                     self._live = self._opened()
-                    self._warned.clear()
-                except (IndexNotFoundError, EncoderNotFoundError) as error:
+                except (IndexNotFoundError, EncoderNotFoundError, OSError) as error:
                     self._warn_once(str(error))
                 self._checked_at = time.monotonic()
             return self._live
@@ -113,19 +118,21 @@ class Retriever:
     def _opened(self) -> _LiveIndex:
         """Return the live publication, opened anew only if the tag has moved."""
         table = self._live.table if self._live else self._catalog.open_table()
-        version = self._catalog.live_table_version(table)
-        if self._live and self._live.publication.table_version == version:
+        publication = self._catalog.of_table_version(self._catalog.live_table_version(table))
+        # Numbers start again when the folder was deleted and built anew, so the whole note is compared.
+        if self._live and self._live.publication == publication:
             return self._live
-        publication = self._catalog.of_table_version(version)
-        pinned = self._catalog.open_table()
-        pinned.checkout(version)
-        encoder = self._encoder_for(publication)
-        self._slices.forget_others(version)
-        return _LiveIndex(publication, pinned, encoder)
+        opened = _LiveIndex(publication, self._catalog.open_publication(publication), self._encoder_for(publication))
+        self._slices.forget_others(publication.digest)
+        if publication != self._last_opened:
+            self._warned.clear()
+            self._last_opened = publication
+        return opened
 
     def _encoder_for(self, publication: Publication) -> QueryEncoder:
         if self._live and self._live.publication.model_fingerprint == publication.model_fingerprint:
             return self._live.encoder
+        self._vector_of.cache_clear()
         return open_encoder(self._catalog.root, publication.model_fingerprint)
 
     def _warn_once(self, text: str) -> None:
@@ -134,9 +141,8 @@ class Retriever:
             logger.warning("no examples can be retrieved: %s", text)
 
 
-def _load_slice(table: Table, database_id: str) -> DatabaseSlice:
-    literal = database_id.replace("'", "''")
-    return DatabaseSlice.from_table(table.search().where(f"database_id = '{literal}'").limit(None).to_arrow())
+def _embed(encoder: QueryEncoder, text: str) -> np.ndarray:
+    return encoder.encode(text)
 
 
 def _example(row: dict[str, Any], score: float, rank: int) -> Example:
@@ -148,7 +154,7 @@ def _example(row: dict[str, Any], score: float, rank: int) -> Example:
         natural_query=row["natural_query"],
         sql=row["sql"],
         generated_sql=row["generated_sql"],
-        score=round(score, 6),
+        score=score,
         rank=rank,
         source=row["source"],
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+_DIGITS = 6
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -29,7 +31,11 @@ class DatabaseSlice:
 
     @classmethod
     def from_table(cls, table: pa.Table) -> DatabaseSlice:
-        """Split an Arrow table of index rows into the matrix and the rest."""
+        """Split an Arrow table of index rows into the matrix and the rest, in the order of their ids.
+
+        LanceDB returns rows in the order they were written, which depends on what was published before.
+        """
+        table = table.sort_by("example_id")
         column = table["vector"].combine_chunks()
         vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
         return cls(vectors, table.drop_columns(["vector"]))
@@ -40,8 +46,11 @@ class DatabaseSlice:
         return self.vectors.nbytes + self.rows.nbytes
 
     def nearest(self, vector: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """Return (row number, cosine similarity) of the ``k`` nearest rows, best first; equal scores by row number."""
-        scores = self.vectors @ vector
+        """Return (row number, cosine similarity) of the ``k`` nearest rows, best first; equal scores by row number.
+
+        Similarities are rounded to six digits: beyond these, equal vectors may differ by their place in the matrix.
+        """
+        scores = np.round(self.vectors @ vector, _DIGITS)
         candidates = np.argpartition(-scores, min(k, len(scores)) - 1)[:k] if len(scores) else np.array([], int)
         # argpartition picks any of several equal scores at the edge, so those are ordered explicitly.
         edge = scores[candidates].min() if len(candidates) else 0.0
@@ -51,14 +60,14 @@ class DatabaseSlice:
 
 
 class SliceCache:
-    """Slices by (table version, database), least recently used dropped beyond ``max_bytes``. Thread-safe."""
+    """Slices by (publication, database), least recently used dropped beyond ``max_bytes``. Thread-safe."""
 
     def __init__(self, max_bytes: int):
         self._max_bytes = max_bytes
-        self._slices: OrderedDict[tuple[int, str], DatabaseSlice] = OrderedDict()
+        self._slices: OrderedDict[tuple[str, str], DatabaseSlice] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[int, str], load: Callable[[], DatabaseSlice]) -> DatabaseSlice:
+    def get(self, key: tuple[str, str], load: Callable[[], DatabaseSlice]) -> DatabaseSlice:
         """Return the slice of ``key``, loading it if need be."""
         with self._lock:
             if key in self._slices:
@@ -71,8 +80,8 @@ class SliceCache:
                 self._slices.popitem(last=False)
         return loaded
 
-    def forget_others(self, table_version: int) -> None:
+    def forget_others(self, digest: str) -> None:
         """Drop slices of publications that are not live any more."""
         with self._lock:
-            for key in [key for key in self._slices if key[0] != table_version]:
+            for key in [key for key in self._slices if key[0] != digest]:
                 del self._slices[key]

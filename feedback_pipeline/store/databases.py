@@ -68,6 +68,16 @@ def register_database(
     return database
 
 
+def current_fingerprint(database: Database) -> str:
+    """Return the fingerprint of the schema that the database at ``database.url`` has now.
+
+    Raises DatabaseUnreachableError, and ValueError for a database without URL.
+    """
+    if database.url is None:
+        raise ValueError(f"database {database.database_id!r} has no URL to read a schema from")
+    return fingerprint(schema_from_url(database.database_id, database.url), database.dialect)
+
+
 def list_databases(store: Store) -> list[Database]:
     """Return all registered databases, ordered by id."""
     with store.read() as session:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +28,11 @@ class EmbeddingCache:
 
     def load(self) -> pa.Table:
         """Return all cached rows: key (32 hex digits) and vector."""
-        shards = [self._read(path) for path in self._shards()]
-        return pa.concat_tables(shards).combine_chunks() if shards else self._schema.empty_table()
+        try:
+            return self._read_all(self._shards())
+        except FileNotFoundError:
+            # Another process merged the shards between listing and reading: they are listed anew, once.
+            return self._read_all(self._shards())
 
     def append(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         """Add one shard.
@@ -40,22 +44,31 @@ class EmbeddingCache:
         """
         dimension = self._schema.field("vector").type.list_size
         column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), dimension)
-        self._write(pa.table([pa.array([text_key(text) for text in texts]), column], schema=self._schema))
+        keys = pa.array([text_key(text) for text in texts], pa.string())
+        self._write(pa.table([keys, column], schema=self._schema))
         self._merge_shards()
 
     def _merge_shards(self) -> None:
         shards = self._shards()
         if len(shards) <= _SHARDS_BEFORE_MERGE:
             return
-        merged = self.load()
         fs, _ = filesystem(self._folder)
-        self._write(merged)
+        merged = self._write(self._read_all(shards))
         for path in shards:
-            fs.rm_file(path)
+            if not path.endswith(merged):
+                # Another process may be merging the same shards.
+                with suppress(FileNotFoundError):
+                    fs.rm_file(path)
 
-    def _write(self, table: pa.Table) -> None:
+    def _write(self, table: pa.Table) -> str:
         content = parquet_bytes(table)
-        write_bytes(f"{self._folder}/shard-{sha256(content)[:16]}.parquet", content)
+        name = f"shard-{sha256(content)[:16]}.parquet"
+        write_bytes(f"{self._folder}/{name}", content)
+        return name
+
+    def _read_all(self, paths: Sequence[str]) -> pa.Table:
+        shards = [self._read(path) for path in paths]
+        return pa.concat_tables(shards).combine_chunks() if shards else self._schema.empty_table()
 
     def _read(self, path: str) -> pa.Table:
         fs, _ = filesystem(self._folder)
@@ -64,4 +77,4 @@ class EmbeddingCache:
 
     def _shards(self) -> list[str]:
         fs, inner = filesystem(self._folder)
-        return sorted(fs.glob(f"{inner}/shard-*.parquet"))
+        return sorted(str(path) for path in fs.glob(f"{inner}/shard-*.parquet"))

@@ -62,7 +62,7 @@ class StageTables:
     def partitions(self, stage: str) -> list[str]:
         """Return the names of the stored partitions of a stage, in order."""
         fs, inner = filesystem(f"{self._root}/{stage}")
-        return sorted(path.split("/")[-2] for path in fs.glob(f"{inner}/*/current.json"))
+        return sorted(str(path).split("/")[-2] for path in fs.glob(f"{inner}/*/current.json"))
 
     def read(self, stage: str, schema: pa.Schema) -> daft.DataFrame:
         """Return all partitions of a stage as one lazy frame; an empty one where nothing is stored yet."""
@@ -73,11 +73,15 @@ class StageTables:
     def read_partition(self, stage: str, partition: str = WHOLE) -> pa.Table | None:
         """Return one partition as an Arrow table, or None if it is not stored."""
         stored = self.describe(stage, partition)
-        if stored is None:
-            return None
-        fs, inner = filesystem(stored.path)
-        with fs.open(inner, "rb") as file:
-            return pq.read_table(file)
+        while stored is not None:
+            try:
+                return _read_parquet(stored.path)
+            except FileNotFoundError:
+                # A writer replaced the table between the pointer and the file; only a new pointer is worth a new try.
+                missing, stored = stored, self.describe(stage, partition)
+                if stored == missing:
+                    raise
+        return None
 
     def _forget(self, stored: StoredTable) -> None:
         fs, inner = filesystem(stored.path)
@@ -89,3 +93,9 @@ class StageTables:
 
     def _data_path(self, stage: str, partition: str, digest: str) -> str:
         return f"{self._root}/{stage}/{partition}/{digest[:16]}.parquet"
+
+
+def _read_parquet(path: str) -> pa.Table:
+    fs, inner = filesystem(path)
+    with fs.open(inner, "rb") as file:
+        return pq.read_table(file)

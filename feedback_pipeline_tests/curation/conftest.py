@@ -3,6 +3,6 @@
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "curation", max_examples=1500, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "curation", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("curation")

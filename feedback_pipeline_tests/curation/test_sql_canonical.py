@@ -149,7 +149,7 @@ def test_a_quoted_name_of_a_column_stays_a_column_where_the_schema_is_known():
 def test_without_a_schema_quoted_text_is_a_value_only_beside_a_comparison():
     sql = 'SELECT "name" FROM singer WHERE country = "USA"'
 
-    assert text_of(sql, columns=None) == "SELECT \"name\" FROM \"singer\" WHERE \"country\" = 'USA'"
+    assert text_of(sql, columns=None) == 'SELECT "name" FROM "singer" WHERE "country" = \'USA\''
 
 
 def test_double_quotes_stay_names_where_the_dialect_says_so():
@@ -171,7 +171,7 @@ def test_an_alias_that_stands_for_the_whole_row_is_kept():
     "other",
     [
         "SELECT name FROM singer WHERE country = 'Peru' AND age IN (4, 5) LIMIT 7",
-        "SELECT T1.name FROM singer T1 WHERE age IN (-1) AND country = \"Chile\" LIMIT 1",
+        'SELECT T1.name FROM singer T1 WHERE age IN (-1) AND country = "Chile" LIMIT 1',
     ],
 )
 def test_queries_that_differ_in_values_share_a_skeleton(other: str):

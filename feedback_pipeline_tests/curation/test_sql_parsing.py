@@ -98,7 +98,7 @@ def test_the_second_parser_refuses_what_the_first_lets_pass(sql: str):
 
 @pytest.mark.parametrize("dialect", ["klingon", "SQLITE3", "postgresql"])
 def test_an_unknown_dialect_is_a_reason_and_no_crash(dialect: str):
-    with pytest.raises(SqlError, match="(?i)unknown dialect"):
+    with pytest.raises(SqlError, match=r"(?i)unknown dialect"):
         parse_query("SELECT 1", dialect)
 
 

@@ -1,0 +1,51 @@
+"""``feedback-pipeline index``: what has been published to agents, and going back."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from feedback_pipeline.cli import output
+
+commands = typer.Typer(no_args_is_help=True, help="Look at the example index, and roll it back.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.add_typer(commands, name="index")
+
+
+@commands.command("list")
+def list_all(as_json: output.JsonOption = False) -> None:
+    """List all publications of the index; one is live."""
+    from feedback_pipeline.example_index.catalog import IndexCatalog
+    from feedback_pipeline.settings import get_settings
+
+    catalog = IndexCatalog(get_settings().storage_root)
+    live, publications = catalog.live(), catalog.publications()
+    if as_json:
+        document = [{**asdict(publication), "live": publication == live} for publication in publications]
+        output.print_json({"publications": document, "live": live.version if live else None})
+        return
+    if not publications:
+        output.say("nothing has been published yet; 'feedback-pipeline run' publishes the first index")
+        return
+    rows = [(p.version, "live" if p == live else "", f"{p.rows:,}", p.digest[:12], p.model_fingerprint) for p in publications]
+    output.print_table(["version", "", "examples", "digest", "model"], rows)
+
+
+@commands.command("rollback")
+def rollback(
+    version: Annotated[int, typer.Argument(help="A version from 'index list'.")],
+    as_json: output.JsonOption = False,
+) -> None:
+    """Make an earlier publication live again, at once. The next publish follows the verified feedback again."""
+    from feedback_pipeline.example_index.catalog import IndexCatalog
+    from feedback_pipeline.settings import get_settings
+
+    publication = IndexCatalog(get_settings().storage_root).rollback(version)
+    if as_json:
+        output.print_json({"live": asdict(publication)})
+        return
+    output.say(f"index version {publication.version} is live: {publication.rows:,} examples")
+    output.say("The next run publishes what is verified then; reject or withdraw what should stay out.")

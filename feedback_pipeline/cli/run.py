@@ -1,0 +1,129 @@
+"""``feedback-pipeline run``: everything up to date, and what came of it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from feedback_pipeline.cli import output
+from feedback_pipeline.cli.boundary import UserError
+from feedback_pipeline.cli.session import opened
+
+if TYPE_CHECKING:
+    from feedback_pipeline.defs.launch import JobOutcome
+    from feedback_pipeline.overview import Overview
+    from feedback_pipeline.retrieval import Example
+    from feedback_pipeline.settings import Settings
+    from feedback_pipeline.store import Store
+
+
+class RunFailedError(UserError):
+    """A step failed or a blocking check stopped the run."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("run")(run)
+
+
+def run(
+    sample: Annotated[bool, typer.Option("--sample", help="First load the committed sample feedback.")] = False,
+    job: Annotated[str, typer.Option("--job", help="nightly_aggregation or promote_verified.")] = "nightly_aggregation",
+    as_json: output.JsonOption = False,
+) -> None:
+    """Run the pipeline once in this process: raw → checked → verified → deduped → embedded → index and dataset."""
+    with opened() as (settings, store):
+        from feedback_pipeline.overview import overview
+
+        before, example_before = overview(settings), _example(settings) if sample else None
+        if sample:
+            _load_sample(store, settings)
+        outcome = _run(job, settings)
+        after, example_after = overview(settings), _example(settings) if sample else None
+    if as_json:
+        output.print_json(_document(outcome, before, after))
+        return
+    _print_stages(after)
+    _print_published(before, after)
+    if sample:
+        _print_examples(example_before, example_after)
+
+
+def _load_sample(store: "Store", settings: "Settings") -> None:
+    from feedback_pipeline.intake.samples import REVIEWER, load_samples
+
+    report = load_samples(store, settings)
+    new, known = report.corrections.stored, report.corrections.already_known
+    text = f"sample: {new} corrections stored, {known} known already; {report.corrections.verified} verified by {REVIEWER}"
+    typer.echo(text, err=True)
+
+
+def _run(job: str, settings: "Settings") -> "JobOutcome":
+    typer.echo(f"running {job} (the first run loads the embedding model: about half a minute)", err=True)
+    from feedback_pipeline.defs.launch import run_job
+
+    outcome = run_job(job, settings)
+    if not outcome.success:
+        steps = "; ".join(f"{step}: {text.splitlines()[0]}" for step, text in outcome.failed.items())
+        raise RunFailedError(f"{steps}. What was live before is still live; mend the cause and run again.")
+    return outcome
+
+
+def _example(settings: "Settings") -> "Example | None":
+    from feedback_pipeline.example_index.catalog import IndexCatalog
+    from feedback_pipeline.intake.samples import DATABASE_ID, QUESTION
+    from feedback_pipeline.retrieval import Retriever
+
+    if IndexCatalog(settings.storage_root).live() is None:
+        return None
+    found = Retriever.open(settings).similar(QUESTION, database_id=DATABASE_ID, k=1)
+    return found[0] if found else None
+
+
+def _document(outcome: "JobOutcome", before: "Overview", after: "Overview") -> dict[str, Any]:
+    return {
+        "job": outcome.job,
+        "days": outcome.days,
+        "run_ids": outcome.run_ids,
+        "changed": _published(before) != _published(after),
+        **after.as_dict(),
+    }
+
+
+def _published(state: "Overview") -> tuple[object, ...]:
+    return (state.index, *((release.name, release.version) for release in state.releases))
+
+
+def _print_stages(state: "Overview") -> None:
+    rows = []
+    for stage in state.stages:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in stage.dropped.items())
+        rows.append((stage.stage, f"{stage.rows:,}", dropped, stage.remark))
+    output.print_table(["stage", "rows", "left out", "remark"], rows)
+
+
+def _print_published(before: "Overview", after: "Overview") -> None:
+    output.say("")
+    if _published(before) == _published(after):
+        output.say("Nothing has changed: same content, same digests, no new version.")
+    for release in after.releases:
+        output.say(f"dataset  {release.name} v{release.version}  {release.path}")
+        output.say(f"         digest {release.digest}")
+    if after.index:
+        output.say(f"index    live version {after.index.version}, {after.index.rows:,} examples")
+    else:
+        output.say("index    nothing published yet: no verified corrections")
+
+
+def _print_examples(before: "Example | None", after: "Example | None") -> None:
+    from feedback_pipeline.intake.samples import QUESTION
+
+    output.say("")
+    output.say(f"What an agent gets for “{QUESTION}”")
+    output.say(f"  before  {_told(before)}")
+    output.say(f"  after   {_told(after)}")
+
+
+def _told(example: "Example | None") -> str:
+    if example is None:
+        return "no example"
+    return f"“{example.natural_query}” ({example.score:.2f})\n          {' '.join(example.sql.split())}"

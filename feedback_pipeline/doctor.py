@@ -1,0 +1,167 @@
+"""Looks at everything a deployment stands on, and says how to mend what is wrong."""
+
+import difflib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from feedback_pipeline.curation.encoder import ModelNotFoundError, SentenceEncoder
+from feedback_pipeline.example_index.catalog import IndexCatalog, IndexNotFoundError
+from feedback_pipeline.finetune.catalog import ReleaseCatalog
+from feedback_pipeline.retrieval.encoder import EncoderNotFoundError, open_encoder
+from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import (
+    DatabaseUnreachableError,
+    HashKeyError,
+    Store,
+    StoreUnavailableError,
+    count_by_status,
+    list_databases,
+    current_fingerprint,
+    open_store,
+)
+from feedback_pipeline.tables.files import StorageError, filesystem, write_bytes
+
+_LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: ``ok``, ``warning`` (works, but look at it) or ``wrong`` (mend it), with what to do."""
+
+    subject: str
+    state: Literal["ok", "warning", "wrong"]
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at settings, storage, store, model, index, releases and registered databases, in that order."""
+    yield from _variables()
+    yield _storage(settings)
+    yield _disk(settings)
+    store, finding = _store(settings)
+    yield finding
+    if store is not None:
+        yield _hash_key(store)
+    yield _model(settings)
+    yield _index(settings)
+    yield _releases(settings)
+    if store is not None:
+        yield from _databases(store)
+        store.close()
+
+
+def _variables() -> Iterator[Finding]:
+    known = {f"FEEDBACK_{name.upper()}" for name in Settings.model_fields}
+    strangers = sorted(name for name in os.environ if name.startswith("FEEDBACK_") and name not in known)
+    for name in strangers:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "; unset it"
+        yield Finding("settings", "warning", f"{name} is no setting and has no effect{hint}")
+    if not strangers:
+        yield Finding("settings", "ok", "all FEEDBACK_ variables are known and valid")
+
+
+def _storage(settings: Settings) -> Finding:
+    probe = settings.path(".doctor")
+    try:
+        write_bytes(probe, b"probe")
+        fs, inner = filesystem(probe)
+        fs.rm_file(inner)
+    except StorageError as error:
+        return Finding("storage", "wrong", str(error))
+    return Finding("storage", "ok", f"{settings.storage_root} can be written")
+
+
+def _disk(settings: Settings) -> Finding:
+    root = settings.local_root
+    free = shutil.disk_usage(root if root.exists() else root.parent).free
+    text = f"{free / 1024**3:.1f} GiB free at {root}"
+    return Finding("disk", "ok" if free > _LOW_DISK_BYTES else "warning", text)
+
+
+def _store(settings: Settings) -> tuple[Store | None, Finding]:
+    try:
+        store = open_store(settings)
+        total = sum(count_by_status(store).values())
+    except StoreUnavailableError as error:
+        return None, Finding("store", "wrong", str(error))
+    return store, Finding("store", "ok", f"{store.engine.dialect.name}, schema current, {total:,} corrections")
+
+
+def _hash_key(store: Store) -> Finding:
+    try:
+        store.hash_user("doctor")
+    except HashKeyError as error:
+        return Finding("hash key", "wrong", str(error))
+    return Finding("hash key", "ok", "user ids can be hashed")
+
+
+def _model(settings: Settings) -> Finding:
+    try:
+        encoder = SentenceEncoder(settings.embedding_model)
+    except ModelNotFoundError as error:
+        return Finding("model", "wrong", str(error))
+    text = f"{settings.embedding_model} ({encoder.fingerprint}, {encoder.dimension} dimensions)"
+    return Finding("model", "ok", text)
+
+
+def _index(settings: Settings) -> Finding:
+    catalog = IndexCatalog(settings.storage_root)
+    if not catalog.exists():
+        return Finding("index", "ok", "nothing published yet; 'feedback-pipeline run' publishes the first")
+    try:
+        live = catalog.of_table_version(catalog.live_table_version(catalog.open_table()))
+        open_encoder(settings.storage_root, live.model_fingerprint)
+    except (IndexNotFoundError, EncoderNotFoundError) as error:
+        return Finding("index", "wrong", str(error))
+    if _other_model(settings, live.model_fingerprint):
+        text = f"version {live.version} was made with another model; 'feedback-pipeline run' builds it with the present one"
+        return Finding("index", "warning", text)
+    return Finding("index", "ok", f"version {live.version} is live with {live.rows:,} examples")
+
+
+def _other_model(settings: Settings, fingerprint: str) -> bool:
+    try:
+        return SentenceEncoder(settings.embedding_model).fingerprint != fingerprint
+    except ModelNotFoundError:
+        return False
+
+
+def _releases(settings: Settings) -> Finding:
+    catalog = ReleaseCatalog(settings.storage_root)
+    latest = [release for name in catalog.names() if (release := catalog.latest(name))]
+    missing = [f"{release.path}/{file['path']}" for release in latest for file in release.manifest["files"]]
+    missing = [path for path in missing if not _exists(path)]
+    if missing:
+        return Finding("releases", "wrong", f"{missing[0]} is missing; restore it or delete that version and run again")
+    names = ", ".join(f"{release.name} v{release.version}" for release in latest) or "none yet"
+    return Finding("releases", "ok", names)
+
+
+def _exists(path: str) -> bool:
+    fs, inner = filesystem(path)
+    return fs.exists(inner)
+
+
+def _databases(store: Store) -> Iterator[Finding]:
+    for database in list_databases(store):
+        subject = f"database {database.database_id}"
+        if database.url is None:
+            known = "schema known" if database.schema else "no schema: names in SQL cannot be checked; add --url or --ddl"
+            yield Finding(subject, "ok" if database.schema else "warning", known)
+            continue
+        yield _reach(subject, lambda database=database: current_fingerprint(database) == database.schema_fingerprint)
+
+
+def _reach(subject: str, is_current: Callable[[], bool]) -> Finding:
+    try:
+        current = is_current()
+    except DatabaseUnreachableError as error:
+        return Finding(subject, "wrong", str(error))
+    if not current:
+        text = "its schema has changed; run 'feedback-pipeline databases add' again to check against the new one"
+        return Finding(subject, "warning", text)
+    return Finding(subject, "ok", "reachable, schema as registered")

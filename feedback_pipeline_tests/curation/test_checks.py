@@ -1,0 +1,151 @@
+"""Every outcome of every check, and the evidence it leaves."""
+
+import json
+
+import pytest
+
+from feedback_pipeline.curation.checks import CorrectionChecker, DatabaseFacts, Verdict
+from feedback_pipeline_tests.curation.samples import submission
+
+SHOP = DatabaseFacts("shop", "sqlite", columns={"singer": {"id": "INTEGER", "name": "TEXT"}}, schema_fingerprint="abc")
+BARE = DatabaseFacts("bare", "postgres")
+
+
+def check(**changes: object) -> Verdict:
+    checker = CorrectionChecker({"shop": SHOP, "bare": BARE}, default_dialect="sqlite")
+    return checker.check(submission(**changes))
+
+
+def outcome(verdict: Verdict, name: str) -> str:
+    return verdict.evidence[name]["outcome"]
+
+
+def test_a_good_correction_passes_every_check():
+    verdict = check()
+
+    assert verdict.failed_check is None
+    assert {name: found["outcome"] for name, found in verdict.evidence.items()} == {
+        "has_answer": "pass",
+        "parses": "pass",
+        "read_only": "pass",
+        "names_resolve": "pass",
+        "differs": "pass",
+    }
+    assert verdict.is_error_pair
+    assert verdict.answer_sql == "SELECT id FROM singer"
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  \n"])
+@pytest.mark.parametrize("rating", [None, 1, 3])
+def test_without_correction_or_good_rating_there_is_no_answer(nothing: str | None, rating: int | None):
+    verdict = check(corrected_sql=nothing, rating=rating)
+
+    assert verdict.failed_check == "has_answer"
+    assert verdict.answer_sql is None
+    assert not verdict.is_error_pair
+
+
+def test_a_good_rating_alone_endorses_the_generated_sql():
+    verdict = check(corrected_sql=None, rating=4)
+
+    assert verdict.failed_check is None
+    assert verdict.answer_sql == "SELECT name FROM singer"
+    assert outcome(verdict, "differs") == "note"
+    assert not verdict.is_error_pair
+
+
+def test_the_rating_that_endorses_is_a_setting():
+    checker = CorrectionChecker({"shop": SHOP})
+    row = submission(corrected_sql=None, rating=4)
+
+    assert checker.check(row, endorsed_from_rating=5).failed_check == "has_answer"
+    assert checker.check(row, endorsed_from_rating=4).failed_check is None
+
+
+def test_a_good_rating_of_nothing_endorses_nothing():
+    assert check(corrected_sql=None, generated_sql=" ", rating=5).failed_check == "has_answer"
+
+
+@pytest.mark.parametrize(
+    ("sql", "failed"),
+    [
+        ("SELECT id FROM", "parses"),
+        ("give me all singers", "parses"),
+        ("(" * 5_000, "parses"),
+        ("SELECT id FROM singer\x00", "parses"),
+        ("DROP TABLE singer", "read_only"),
+        ("SELECT 1; SELECT 2", "read_only"),
+        ("SELECT id FROM singers", "names_resolve"),
+        ("SELECT idd FROM singer", "names_resolve"),
+    ],
+)
+def test_bad_sql_fails_the_check_that_says_why(sql: str, failed: str):
+    verdict = check(corrected_sql=sql)
+
+    assert verdict.failed_check == failed
+    assert verdict.evidence[failed]["detail"]
+
+
+def test_unknown_names_leave_a_canonical_form_and_broken_sql_does_not():
+    assert check(corrected_sql="SELECT idd FROM singer").canonical_sql is not None
+    assert check(corrected_sql="SELECT idd FROM").canonical_sql is None
+    assert outcome(check(corrected_sql="SELECT idd FROM"), "differs") == "not_checked"
+
+
+def test_fenced_sql_is_tidied_and_noted():
+    verdict = check(corrected_sql="```sql\nSELECT id FROM singer;\n```")
+
+    assert verdict.answer_sql == "SELECT id FROM singer"
+    assert outcome(verdict, "has_answer") == "note"
+    assert verdict.failed_check is None
+
+
+def test_a_correction_that_corrects_nothing_is_no_error_pair():
+    verdict = check(corrected_sql="select ID from Singer as s", generated_sql="```\nSELECT id FROM singer\n```")
+
+    assert outcome(verdict, "differs") == "note"
+    assert verdict.failed_check is None
+    assert not verdict.is_error_pair
+
+
+def test_generated_sql_that_cannot_be_read_is_a_mistake_worth_learning_from():
+    verdict = check(generated_sql="SELEC id")
+
+    assert verdict.is_error_pair
+    assert "generated SQL" in verdict.evidence["differs"]["detail"]
+
+
+def test_without_generated_sql_there_is_nothing_to_compare():
+    verdict = check(generated_sql=None)
+
+    assert outcome(verdict, "differs") == "not_checked"
+    assert not verdict.is_error_pair
+
+
+@pytest.mark.parametrize(("database_id", "advice"), [("bare", "no schema"), ("unheard", "databases add unheard")])
+def test_names_are_not_checked_without_a_schema_and_the_way_out_is_named(database_id: str, advice: str):
+    verdict = check(database_id=database_id)
+
+    assert outcome(verdict, "names_resolve") == "not_checked"
+    assert advice in verdict.evidence["names_resolve"]["detail"]
+    assert verdict.failed_check is None
+
+
+def test_an_unknown_default_dialect_fails_the_check_and_not_the_run():
+    checker = CorrectionChecker({}, default_dialect="klingon")
+
+    assert checker.check(submission()).failed_check == "parses"
+
+
+def test_the_row_and_the_evidence_say_the_same():
+    row = check(corrected_sql="SELECT id FROM singers").as_row()
+    document = json.loads(row["checks"])
+
+    shared = set(row) - {"checks", "checks_key"}
+    assert {name: document[name] for name in shared} == {name: row[name] for name in shared}
+
+
+def test_the_key_of_a_verdict_depends_on_dialect_and_schema():
+    keys = {facts.checks_key for facts in (SHOP, BARE, DatabaseFacts("shop", "sqlite", schema_fingerprint="abd"))}
+
+    assert len(keys) == 3

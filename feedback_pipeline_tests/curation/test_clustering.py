@@ -1,0 +1,84 @@
+"""Which rows may not be torn apart between training and test."""
+
+import random
+
+import pyarrow as pa
+
+from feedback_pipeline.curation.clustering import cluster_ids
+
+LONG = "what is the average price of all products sold in the city of berlin during the last three months"
+
+
+def clusters(*rows: tuple[str, str, str]) -> list[str]:
+    """Return the clusters of rows (database, question, skeleton); ids are a, b, c, …"""
+    names = ["database_id", "canonical_question", "sql_skeleton"]
+    columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)}
+    ids = pa.array([f"{number:04d}" for number in range(len(rows))], pa.string())
+    return cluster_ids(pa.table({"example_id": ids, **columns})).to_pylist()
+
+
+def test_rows_that_share_a_skeleton_share_a_cluster():
+    assert clusters(("shop", "cost of tea", "S1"), ("shop", "ships", "S2"), ("shop", "rent", "S1")) == [
+        "0000",
+        "0001",
+        "0000",
+    ]
+
+
+def test_near_duplicate_questions_share_a_cluster():
+    other = LONG.replace("three", "four")
+
+    assert clusters(("shop", LONG, "S1"), ("shop", other, "S2")) == ["0000", "0000"]
+
+
+def test_different_questions_with_different_skeletons_stay_apart():
+    assert clusters(("shop", LONG, "S1"), ("shop", "who sails the oldest ship", "S2")) == ["0000", "0001"]
+
+
+def test_rows_of_two_databases_are_never_in_one_cluster():
+    assert clusters(("shop", LONG, "S1"), ("bank", LONG, "S1")) == ["0000", "0001"]
+
+
+def test_likeness_is_passed_on():
+    middle = LONG.replace("three", "four")
+
+    assert clusters(("shop", LONG, "S1"), ("shop", middle, "S2"), ("shop", "ships", "S2")) == ["0000"] * 3
+
+
+def test_questions_without_words_are_no_obstacle():
+    assert clusters(("shop", "?", "S1"), ("shop", "", "S2"), ("shop", "日本語", "S3"))[0] == "0000"
+
+
+def test_no_rows_have_no_clusters():
+    assert clusters() == []
+
+
+def test_a_cluster_is_named_after_its_first_member_and_found_again_every_time():
+    chooser = random.Random(1)
+    words = [f"word{number}" for number in range(400)]
+    rows = [
+        (chooser.choice(["shop", "bank"]), " ".join(chooser.sample(words, 8)), f"S{chooser.randrange(300)}")
+        for _ in range(600)
+    ]
+
+    found = clusters(*rows)
+
+    assert found == clusters(*rows)
+    first: dict[str, str] = {}
+    for number, cluster in enumerate(found):
+        assert first.setdefault(cluster, f"{number:04d}") == cluster
+    same = {(row[0], row[2]): set() for row in rows}
+    for row, cluster in zip(rows, found, strict=True):
+        same[row[0], row[2]].add(cluster)
+    assert all(len(group) == 1 for group in same.values())
+
+
+def test_databases_stay_apart_however_many_there_are():
+    rows = [(f"db{number % 200}", f"question {number // 200}", f"S{number // 200}") for number in range(4_000)]
+
+    found = clusters(*rows)
+
+    databases: dict[str, set[str]] = {}
+    for row, cluster in zip(rows, found, strict=True):
+        databases.setdefault(cluster, set()).add(row[0])
+    assert all(len(group) == 1 for group in databases.values())
