@@ -18,8 +18,8 @@ from feedback_pipeline.store import (
     Store,
     StoreUnavailableError,
     count_by_status,
-    list_databases,
     current_fingerprint,
+    list_databases,
     open_store,
 )
 from feedback_pipeline.tables.files import StorageError, filesystem, write_bytes
@@ -118,7 +118,7 @@ def _index(settings: Settings) -> Finding:
     except (IndexNotFoundError, EncoderNotFoundError) as error:
         return Finding("index", "wrong", str(error))
     if _other_model(settings, live.model_fingerprint):
-        text = f"version {live.version} was made with another model; 'feedback-pipeline run' builds it with the present one"
+        text = f"version {live.version} was made with another model; 'feedback-pipeline run' makes one with the present"
         return Finding("index", "warning", text)
     return Finding("index", "ok", f"version {live.version} is live with {live.rows:,} examples")
 
@@ -150,7 +150,9 @@ def _databases(store: Store) -> Iterator[Finding]:
     for database in list_databases(store):
         subject = f"database {database.database_id}"
         if database.url is None:
-            known = "schema known" if database.schema else "no schema: names in SQL cannot be checked; add --url or --ddl"
+            known = (
+                "schema known" if database.schema else "no schema, so names in SQL stay unchecked; add --url or --ddl"
+            )
             yield Finding(subject, "ok" if database.schema else "warning", known)
             continue
         yield _reach(subject, lambda database=database: current_fingerprint(database) == database.schema_fingerprint)

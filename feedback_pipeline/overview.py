@@ -52,6 +52,9 @@ def release_as_dict(release: Release) -> dict[str, Any]:
     }
 
 
+_NOTHING_LIVE = StageOverview("example_index", 0, {})
+
+
 def overview(settings: Settings) -> Overview:
     """Read how things stand below the storage root; nothing is computed again."""
     tables, index = StageTables(settings.storage_root), IndexCatalog(settings.storage_root).live()
@@ -60,7 +63,7 @@ def overview(settings: Settings) -> Overview:
         _raw(tables),
         _checked(tables),
         *(_whole(tables, stage) for stage in ("verified_feedback", "deduped_feedback", "embedded_feedback")),
-        StageOverview("example_index", index.rows if index else 0, {}, f"live version {index.version}" if index else ""),
+        _live(index),
         *(_released(release) for release in releases),
     ]
     return Overview(stages, index, releases)
@@ -91,6 +94,10 @@ def _whole(tables: StageTables, stage: str) -> StageOverview:
     stored = tables.describe(stage)
     dropped = tables.read_partition(f"{stage}_dropped")
     return StageOverview(stage, stored.rows if stored else 0, _reasons(dropped))
+
+
+def _live(index: Publication | None) -> StageOverview:
+    return StageOverview("example_index", index.rows, {}, f"live version {index.version}") if index else _NOTHING_LIVE
 
 
 def _released(release: Release) -> StageOverview:

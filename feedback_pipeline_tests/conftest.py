@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
+from feedback_pipeline.curation.encoder import SentenceEncoder
+from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store, open_store
 from feedback_pipeline.store.models import Base
@@ -133,3 +135,11 @@ def _as_owner(folder: Path, *command: str | Path, check: bool = True) -> None:
 def _unprivileged_account() -> pwd.struct_passwd:
     names = {account.pw_name for account in pwd.getpwall()}
     return pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+
+
+@pytest.fixture(scope="session")
+def exported_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage root with the query encoder of the bundled model: exported once, since that takes seconds."""
+    root = tmp_path_factory.mktemp("exported")
+    export_encoder(str(root), SentenceEncoder())
+    return root

@@ -30,7 +30,10 @@ def list_all(as_json: output.JsonOption = False) -> None:
     if not publications:
         output.say("nothing has been published yet; 'feedback-pipeline run' publishes the first index")
         return
-    rows = [(p.version, "live" if p == live else "", f"{p.rows:,}", p.digest[:12], p.model_fingerprint) for p in publications]
+    rows = [
+        (p.version, "live" if p == live else "", f"{p.rows:,}", p.digest[:12], p.model_fingerprint)
+        for p in publications
+    ]
     output.print_table(["version", "", "examples", "digest", "model"], rows)
 
 

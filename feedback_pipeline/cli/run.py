@@ -53,7 +53,9 @@ def _load_sample(store: "Store", settings: "Settings") -> None:
 
     report = load_samples(store, settings)
     new, known = report.corrections.stored, report.corrections.already_known
-    text = f"sample: {new} corrections stored, {known} known already; {report.corrections.verified} verified by {REVIEWER}"
+    text = (
+        f"sample: {new} corrections stored, {known} known already; {report.corrections.verified} verified by {REVIEWER}"
+    )
     typer.echo(text, err=True)
 
 
@@ -85,6 +87,7 @@ def _document(outcome: "JobOutcome", before: "Overview", after: "Overview") -> d
         "days": outcome.days,
         "run_ids": outcome.run_ids,
         "changed": _published(before) != _published(after),
+        "seconds": outcome.seconds,
         **after.as_dict(),
     }
 

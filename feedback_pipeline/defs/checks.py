@@ -57,7 +57,9 @@ def no_unverified_row(feedback: Feedback, verified_feedback: daft.DataFrame) -> 
     in_use = set().union(*(ids_by_status(feedback.store, status) for status in _IN_USE))
     ids = verified_feedback.select("feedback_id").to_pydict()["feedback_id"]
     strangers = sorted(set(ids) - in_use)
-    return _verdict(not strangers, f"{len(strangers)} rows are not verified: {strangers[:5]}", unverified=len(strangers))
+    return _verdict(
+        not strangers, f"{len(strangers)} rows are not verified: {strangers[:5]}", unverified=len(strangers)
+    )
 
 
 def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:

@@ -6,6 +6,7 @@ import sys
 import dagster as dg
 from dagster import DagsterEventType
 
+
 class _ConciseHandler(logging.StreamHandler):
     """Prints log calls of assets, each asset with rows and time, failed checks and failures."""
 

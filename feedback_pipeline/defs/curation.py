@@ -41,7 +41,10 @@ def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> p
 
 @dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)
 def verified_feedback(
-    context: dg.AssetExecutionContext, feedback: Feedback, raw_feedback: daft.DataFrame, checked_feedback: daft.DataFrame
+    context: dg.AssetExecutionContext,
+    feedback: Feedback,
+    raw_feedback: daft.DataFrame,
+    checked_feedback: daft.DataFrame,
 ) -> pa.Table:
     """Corrections whose last word is "verified", that pass the checks and the rating threshold."""
     result = fold_verified(raw_feedback, checked_feedback, min_rating=feedback.settings.min_rating)

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+from dagster import DagsterEventType
 
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.settings import Settings
@@ -19,12 +20,17 @@ class UnknownJobError(LookupError):
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How the runs of one job ended. ``failed`` names failed steps, and checks that blocked, with their words."""
+    """How the runs of one job ended.
+
+    ``failed`` names failed steps, and checks that blocked, with their words; ``seconds`` is the time of each step, summed
+    over the days.
+    """
 
     job: str
     days: list[str]
     run_ids: list[str]
     failed: dict[str, str]
+    seconds: dict[str, float]
 
     @property
     def success(self) -> bool:
@@ -66,7 +72,7 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
                 )
             )
     failed = {step: text for result in results for step, text in _failures(result).items()}
-    return JobOutcome(name, days, [result.run_id for result in results], failed)
+    return JobOutcome(name, days, [result.run_id for result in results], failed, _seconds(results))
 
 
 def _stale_days(job: str) -> list[str]:
@@ -88,3 +94,12 @@ def _failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
             cause = error.cause if error and error.cause else error
             failures[str(event.step_key)] = (cause.message if cause else event.message or "failed").strip()
     return failures
+
+
+def _seconds(results: list[dg.ExecuteInProcessResult]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for event in (event for result in results for event in result.all_events):
+        if event.event_type is DagsterEventType.STEP_SUCCESS:
+            step = str(event.step_key)
+            seconds[step] = seconds.get(step, 0.0) + event.step_success_data.duration_ms / 1000
+    return seconds

@@ -81,9 +81,7 @@ class Feedback(dg.ConfigurableResource):
         }
         checker = checker_from(self.store, self.settings)
         stale |= {
-            day
-            for day, database_id, key in check_states(self.store)
-            if key != checker.facts(database_id).checks_key
+            day for day, database_id, key in check_states(self.store) if key != checker.facts(database_id).checks_key
         }
         return sorted(day.isoformat() for day in stale)
 

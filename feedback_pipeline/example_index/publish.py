@@ -45,10 +45,12 @@ def publish(
     publication live, and the next call starts from that one.
 
     Raises:
-        IndexCheckError: row count or vectors are not what was asked for; ``live`` has not moved.
+        IndexCheckError: an example is given twice, or row count or vectors are not what was asked for; ``live`` has
+            not moved.
 
     """
     rows = index_rows(embedded)
+    _refuse_repeats(rows)
     digest = table_digest(rows, model_fingerprint)
     live = catalog.live()
     if live is not None and live.digest == digest:
@@ -81,6 +83,12 @@ def _write(
         table.merge_insert("example_id").when_matched_update_all().when_not_matched_insert_all().execute(changed)
     _delete(table, gone.to_pylist())
     return table, changed.num_rows, len(gone)
+
+
+def _refuse_repeats(rows: pa.Table) -> None:
+    repeated = rows.num_rows - pc.count_distinct(rows["example_id"]).as_py()
+    if repeated:
+        raise IndexCheckError(f"{repeated} example(s) are given more than once; not published")
 
 
 def _return_to(table: Table, table_version: int) -> None:

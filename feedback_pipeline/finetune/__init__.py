@@ -1,4 +1,4 @@
 """Fine-tuning datasets: immutable, versioned releases that a trainer can load and trust.
 
-``rows`` gives the canonical rows their split, ``release`` writes them as a version, ``catalog`` finds what is published.
+``rows`` gives the rows their split, ``release`` writes them as a version, ``catalog`` finds what is published.
 """

@@ -44,9 +44,7 @@ def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, polic
     Raises:
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
     """
-    splits = split_rows(
-        deduped, validation_percent=policy.validation_percent, test_percent=policy.test_percent
-    )
+    splits = split_rows(deduped, validation_percent=policy.validation_percent, test_percent=policy.test_percent)
     digest, latest = content_digest(splits), catalog.latest(name)
     if not splits and latest is None:
         return ReleaseResult(None, published=False)

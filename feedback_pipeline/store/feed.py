@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Select, Text, cast, func, or_, select, union
+from sqlalchemy import Select, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from feedback_pipeline.schemas import RAW_FEEDBACK, RAW_INTERACTIONS, SUBMISSIONS

@@ -28,11 +28,13 @@ class EmbeddingCache:
 
     def load(self) -> pa.Table:
         """Return all cached rows: key (32 hex digits) and vector."""
-        try:
-            return self._read_all(self._shards())
-        except FileNotFoundError:
-            # Another process merged the shards between listing and reading: they are listed anew, once.
-            return self._read_all(self._shards())
+        read: dict[str, pa.Table] = {}
+        while missing := [path for path in self._shards() if path not in read]:
+            for path in missing:
+                # A shard that another process has merged meanwhile: the next listing has the merged one.
+                with suppress(FileNotFoundError):
+                    read[path] = self._read(path)
+        return self._concatenated(list(read.values()))
 
     def append(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         """Add one shard.
@@ -53,10 +55,13 @@ class EmbeddingCache:
         if len(shards) <= _SHARDS_BEFORE_MERGE:
             return
         fs, _ = filesystem(self._folder)
-        merged = self._write(self._read_all(shards))
+        try:
+            merged = self._write(self._concatenated([self._read(path) for path in shards]))
+        except FileNotFoundError:
+            # Another process is merging them.
+            return
         for path in shards:
             if not path.endswith(merged):
-                # Another process may be merging the same shards.
                 with suppress(FileNotFoundError):
                     fs.rm_file(path)
 
@@ -66,8 +71,7 @@ class EmbeddingCache:
         write_bytes(f"{self._folder}/{name}", content)
         return name
 
-    def _read_all(self, paths: Sequence[str]) -> pa.Table:
-        shards = [self._read(path) for path in paths]
+    def _concatenated(self, shards: list[pa.Table]) -> pa.Table:
         return pa.concat_tables(shards).combine_chunks() if shards else self._schema.empty_table()
 
     def _read(self, path: str) -> pa.Table:

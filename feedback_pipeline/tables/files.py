@@ -63,7 +63,7 @@ def read_json(path: str) -> Any | None:
     fs, inner = filesystem(path)
     try:
         return json.loads(fs.cat_file(inner))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -1,0 +1,50 @@
+"""``make bench``: measure the pipeline, deduplication's growth and retrieval against its peer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import deduplication, pipeline, retrieval
+
+app = typer.Typer(help=__doc__)
+
+
+@app.callback(invoke_without_command=True)
+def everything(
+    context: typer.Context,
+    rows: Annotated[int, typer.Option(help="Corrections in the made-up corpus.")] = 80_000,
+    corpus: Annotated[Path | None, typer.Option(help="Use this file of corrections instead.")] = None,
+    mapping: Annotated[list[str] | None, typer.Option("--map", help="theirs=ours, as for import.")] = None,
+) -> None:
+    """Run all benchmarks, unless one is named."""
+    if context.invoked_subcommand is None:
+        pipeline.measure(rows, corpus, mapping or [])
+        deduplication.measure()
+        retrieval.measure()
+
+
+@app.command("pipeline")
+def pipeline_only(
+    rows: Annotated[int, typer.Option(help="Corrections in the made-up corpus.")] = 80_000,
+    corpus: Annotated[Path | None, typer.Option(help="Use this file of corrections instead.")] = None,
+    mapping: Annotated[list[str] | None, typer.Option("--map", help="theirs=ours, as for import.")] = None,
+) -> None:
+    """Import, run, and run again after 1 % more rows: stage times, rows/s and peak memory."""
+    pipeline.measure(rows, corpus, mapping or [])
+
+
+@app.command("deduplication")
+def deduplication_only() -> None:
+    """Time of deduplication and clustering as rows grow, and the exponent of the growth."""
+    deduplication.measure()
+
+
+@app.command("retrieval")
+def retrieval_only() -> None:
+    """Question to examples, against sentence-transformers and a filtered LanceDB query."""
+    retrieval.measure()
+
+
+if __name__ == "__main__":
+    app()

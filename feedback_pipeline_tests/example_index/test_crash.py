@@ -1,0 +1,73 @@
+"""A process killed while it publishes: what readers see stays whole, and the next publish succeeds."""
+
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from feedback_pipeline.example_index.catalog import IndexCatalog
+from feedback_pipeline.example_index.publish import publish
+from feedback_pipeline.retrieval import Retriever
+from feedback_pipeline_tests.encoders import TinyEncoder
+from feedback_pipeline_tests.example_index.samples import embedded, questions
+
+PUBLISHES_WITHOUT_END = """
+import itertools, sys
+from feedback_pipeline.example_index.catalog import IndexCatalog
+from feedback_pipeline.example_index.publish import publish
+from feedback_pipeline_tests.encoders import TinyEncoder
+from feedback_pipeline_tests.example_index.samples import embedded
+root, start = sys.argv[1], int(sys.argv[2])
+encoders = [TinyEncoder(root, "tiny"), TinyEncoder(root, "tiny two")]
+catalog = IndexCatalog(root)
+print("ready", flush=True)
+for number in itertools.count(start):
+    encoder = encoders[number // 3 % 2]
+    examples = [("shop", f"question {n}", f"SELECT {number}") for n in range(50 + number % 7)]
+    publish(catalog, embedded(encoder, *examples), encoder.fingerprint)
+"""
+
+
+def publish_and_be_killed(root: str, start: int, after_seconds: float) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", PUBLISHES_WITHOUT_END, root, str(start)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        threading.Event().wait(after_seconds)
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def assert_live_is_one_whole_publication(root: str) -> None:
+    catalog = IndexCatalog(root)
+    live = catalog.live()
+    if live is None:
+        assert not catalog.publications()
+        return
+    rows = catalog.read_rows(catalog.open_publication(live), "shop")
+    assert rows.num_rows == live.rows
+    assert len(set(rows["sql"].to_pylist())) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_a_kill_live_is_whole_and_the_next_publish_gives_what_was_asked(tmp_path: Path, seed: int):
+    root, moments = str(tmp_path), random.Random(seed)
+    encoder = TinyEncoder(root)
+    for attempt in range(3):
+        publish_and_be_killed(root, start=100 * attempt, after_seconds=moments.uniform(0.0, 0.8))
+
+        assert_live_is_one_whole_publication(root)
+        asked = embedded(encoder, *questions(20 + attempt), ("bank", "tea"))
+        result = publish(IndexCatalog(root), asked, encoder.fingerprint)
+        assert result.publication.rows == 21 + attempt
+        retriever = Retriever(root)
+        found = retriever.similar("question 3", database_id="shop", k=30)
+        assert len(found) == 20 + attempt
+        assert (found[0].natural_query, found[0].sql, found[0].score) == ("question 3", "SELECT 'question 3'", 1.0)
+        assert [example.natural_query for example in retriever.similar("x", database_id="bank")] == ["tea"]
