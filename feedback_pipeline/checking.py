@@ -31,22 +31,22 @@ def facts_of(database: Database) -> DatabaseFacts:
     )
 
 
-def check_and_record(store: Store, submissions: pa.Table, checker: CorrectionChecker, settings: Settings) -> pa.Table:
+def check_and_record(store: Store, submissions: pa.Table, checker: CorrectionChecker) -> pa.Table:
     """Return ``submissions`` (store.STORED_SUBMISSIONS) as schemas.CHECKED_FEEDBACK, rows in the same order.
 
     Only those whose stored verdict is missing or out of date are checked, and their evidence is stored.
     Raises UnknownFeedbackError for a row that the store does not hold, and StoreUnavailableError.
     """
     parts = [
-        _check_part(store, submissions.slice(start, ROWS_PER_TRANSACTION), checker, settings)
+        _check_part(store, submissions.slice(start, ROWS_PER_TRANSACTION), checker)
         for start in range(0, submissions.num_rows, ROWS_PER_TRANSACTION)
     ]
     return pa.concat_tables(parts) if parts else CHECKED_FEEDBACK.empty_table()
 
 
-def _check_part(store: Store, submissions: pa.Table, checker: CorrectionChecker, settings: Settings) -> pa.Table:
+def _check_part(store: Store, submissions: pa.Table, checker: CorrectionChecker) -> pa.Table:
     needed = needs_check(submissions, checker)
-    fresh = check_submissions(submissions.filter(needed).select(SUBMISSIONS.names), checker, settings.min_rating)
+    fresh = check_submissions(submissions.filter(needed).select(SUBMISSIONS.names), checker)
     fresh = _record(store, fresh)
     is_known = ~needed.to_numpy(zero_copy_only=False)
     known = from_stored_checks(submissions.filter(pa.array(is_known)))

@@ -7,7 +7,6 @@ to try the project on one machine.
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,9 +37,7 @@ class Settings(BaseSettings):
         default=None,
         description="Secret for hashing user ids; default: created once as hash.key under the storage root.",
     )
-    embedding_model: str = Field(
-        default="bundled", description="'bundled' (MiniLM, 384 dimensions), a model folder, or a hub name."
-    )
+    embedding_model: str = Field(default="bundled", description="'bundled' (MiniLM, 384 dimensions) or a model folder.")
     default_dialect: str = Field(default="sqlite", description="SQL dialect of databases nobody has registered.")
     ray_address: str | None = Field(
         default=None, description="Ray cluster for Daft; default: run natively on this machine."
@@ -58,7 +55,6 @@ class Settings(BaseSettings):
     failure_webhook_url: str | None = Field(
         default=None, description="Where the run-failure sensor posts JSON, if anywhere."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("storage_root")
     @classmethod

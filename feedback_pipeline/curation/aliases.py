@@ -23,11 +23,10 @@ class _Renaming:
 def canonical_aliases(tree: exp.Query) -> None:
     """Rename table aliases of ``tree`` in place; they are left alone where scopes cannot be told apart."""
     try:
-        scopes = traverse_scope(tree)
+        # All references are found before any is renamed: a new name may be an old name of another table.
+        planned = [renaming for scope in traverse_scope(tree) for renaming in _plans(scope)]
     except OptimizeError:
         return
-    # All references are found before any is renamed: a new name may be an old name of another table.
-    planned = [renaming for scope in scopes for renaming in _plans(scope)]
     for renaming in planned:
         _rename(renaming)
 

@@ -14,7 +14,7 @@ _WORTH_A_SECOND_PROCESS = 2_000
 _BATCH_ROWS = 2_000
 
 
-def check_submissions(submissions: pa.Table, checker: CorrectionChecker, endorsed_from_rating: int = 4) -> pa.Table:
+def check_submissions(submissions: pa.Table, checker: CorrectionChecker) -> pa.Table:
     """Check a table of schemas.SUBMISSIONS and return it as schemas.CHECKED_FEEDBACK, rows in the same order.
 
     Large tables are checked by Daft in several processes (SQL parsing holds the interpreter lock), or on its Ray
@@ -23,23 +23,23 @@ def check_submissions(submissions: pa.Table, checker: CorrectionChecker, endorse
     submissions = require(submissions, SUBMISSIONS, "checks")
     columns = ["database_id", "generated_sql", "corrected_sql", "rating"]
     if submissions.num_rows < _WORTH_A_SECOND_PROCESS:
-        rows = [checker.check(row, endorsed_from_rating).as_row() for row in submissions.select(columns).to_pylist()]
+        rows = [checker.check(row).as_row() for row in submissions.select(columns).to_pylist()]
         results = pa.Table.from_pylist(rows, CHECK_RESULTS)
     else:
-        results = _check_in_parallel(submissions.select(columns), checker, endorsed_from_rating)
+        results = _check_in_parallel(submissions.select(columns), checker)
     for name in CHECK_RESULTS.names:
         submissions = submissions.append_column(CHECK_RESULTS.field(name), results[name])
     return require(submissions, CHECKED_FEEDBACK, "checked_feedback")
 
 
-def _check_in_parallel(table: pa.Table, checker: CorrectionChecker, endorsed_from_rating: int) -> pa.Table:
+def _check_in_parallel(table: pa.Table, checker: CorrectionChecker) -> pa.Table:
     databases, dialect = checker.databases, checker.default_dialect
     result_type = daft.DataType.from_arrow_type(pa.struct(list(CHECK_RESULTS)))
 
     @daft.func.batch(return_dtype=result_type, use_process=True)
     def check_batch(row: daft.Series) -> list[dict[str, Any]]:
         batch_checker = _checker_of_this_process(databases, dialect)
-        return [batch_checker.check(item, endorsed_from_rating).as_row() for item in row.to_pylist()]
+        return [batch_checker.check(item).as_row() for item in row.to_pylist()]
 
     frame = daft.from_arrow(pa.table({"row": table.to_struct_array()})).into_batches(_BATCH_ROWS)
     checked = frame.select(check_batch(daft.col("row")).alias("row")).to_arrow()

@@ -23,6 +23,9 @@ from feedback_pipeline.curation.sql import (
     tidy,
 )
 
+ENDORSING_RATING = 4
+"""Rating (1-5) from which a user who corrects nothing vouches for the generated SQL."""
+
 CHECK_NAMES = ("has_answer", "parses", "read_only", "names_resolve", "differs")
 
 
@@ -111,13 +114,13 @@ class CorrectionChecker:
         known = self.databases.get(database_id)
         return known or DatabaseFacts(database_id, self.default_dialect, registered=False)
 
-    def check(self, row: Mapping[str, Any], endorsed_from_rating: int = 4) -> Verdict:
+    def check(self, row: Mapping[str, Any]) -> Verdict:
         """Check one submission (a row of schemas.SUBMISSIONS).
 
-        A rating of ``endorsed_from_rating`` or more without a correction vouches for the generated SQL.
+        A rating of ENDORSING_RATING or more without a correction vouches for the generated SQL.
         """
         verdict = Verdict(self.facts(row["database_id"]))
-        answer = _answer(row, endorsed_from_rating)
+        answer = _answer(row)
         if answer is None:
             verdict.note(
                 "has_answer",
@@ -175,10 +178,10 @@ class CorrectionChecker:
             return Reading(None, "parses", "is nested too deeply to analyse")
 
 
-def _answer(row: Mapping[str, Any], endorsed_from_rating: int) -> str | None:
+def _answer(row: Mapping[str, Any]) -> str | None:
     if (row["corrected_sql"] or "").strip():
         return row["corrected_sql"]
-    endorsed = row["rating"] is not None and row["rating"] >= endorsed_from_rating
+    endorsed = row["rating"] is not None and row["rating"] >= ENDORSING_RATING
     return row["generated_sql"] if endorsed and (row["generated_sql"] or "").strip() else None
 
 

@@ -58,13 +58,11 @@ class CanonicalSql:
 
 
 def tidy(sql: str) -> tuple[str, list[str]]:
-    """Return ``sql`` without Markdown fence, surrounding blanks and final semicolons, and notes on what was removed."""
-    notes = []
+    """Return what stands inside a Markdown fence, and a note on it; SQL without a fence stays to the letter."""
     fenced = _inside_fence(sql)
-    if fenced is not None:
-        sql = fenced
-        notes.append("removed a Markdown code fence around the SQL")
-    return sql.strip().rstrip(_TRAILING), notes
+    if fenced is None:
+        return sql, []
+    return fenced.strip().rstrip(_TRAILING), ["removed a Markdown code fence around the SQL"]
 
 
 def _inside_fence(sql: str) -> str | None:

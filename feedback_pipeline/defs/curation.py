@@ -32,7 +32,7 @@ def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> p
     """Automatic checks of each correction submitted on the day, with evidence; the store keeps the evidence too."""
     submissions = submissions_of_day(feedback.store, date.fromisoformat(context.partition_key))
     checker = checker_from(feedback.store, feedback.settings)
-    table = check_and_record(feedback.store, submissions, checker, feedback.settings)
+    table = check_and_record(feedback.store, submissions, checker)
     failed = table.filter(pc.invert(table["passed"]))["failed_check"].value_counts().to_pylist()
     failures = {item["values"]: item["counts"] for item in failed}
     context.add_output_metadata(table_metadata(table, failed_checks=dg.MetadataValue.json(failures)))

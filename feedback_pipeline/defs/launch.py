@@ -22,8 +22,8 @@ class UnknownJobError(LookupError):
 class JobOutcome:
     """How the runs of one job ended.
 
-    ``failed`` names failed steps, and checks that blocked, with their words; ``seconds`` is the time of each step, summed
-    over the days.
+    ``failed`` names failed steps, and checks that blocked, with their words; ``seconds`` is the time of each step,
+    summed over the days.
     """
 
     job: str

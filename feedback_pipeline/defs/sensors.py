@@ -4,7 +4,7 @@ import dagster as dg
 
 from feedback_pipeline.defs.jobs import promote_verified
 from feedback_pipeline.defs.notify import post_failure
-from feedback_pipeline.defs.resources import Feedback, today
+from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.store import latest_decision_seq
 
 _SECONDS_BETWEEN_TICKS = 20
@@ -28,7 +28,7 @@ def verified_feedback_sensor(
     days = feedback.stale_feedback_days()
     if not days:
         return dg.SensorResult(skip_reason=f"event {newest} has been promoted already", cursor=str(newest))
-    requests = [dg.RunRequest(run_key=f"decision-{newest}/{day}", partition_key=day) for day in days or [today()]]
+    requests = [dg.RunRequest(run_key=f"decision-{newest}/{day}", partition_key=day) for day in days]
     return dg.SensorResult(run_requests=requests, cursor=str(newest))
 
 

@@ -1,4 +1,4 @@
-"""From embedded examples to answers: publish index and encoder, then tell each submitter's feedback what became of it."""
+"""From embedded examples to answers: publish index and encoder, then note in the store what became of each feedback."""
 
 from __future__ import annotations
 

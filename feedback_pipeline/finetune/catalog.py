@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
 
 _VERSION = re.compile(r"v(\d+)")
@@ -50,18 +52,34 @@ class ReleaseCatalog:
     def names(self) -> list[str]:
         """Return the names of all released datasets."""
         fs, inner = filesystem(self.root)
-        return sorted({path.split("/")[-3] for path in fs.glob(f"{inner}/*/v*/manifest.json")})
+        return sorted({str(path).split("/")[-3] for path in fs.glob(f"{inner}/*/v*/manifest.json")})
 
     def versions(self, name: str) -> list[int]:
         """Return the published version numbers of a dataset, in order."""
         fs, inner = filesystem(f"{self.root}/{name}")
-        folders = (path.split("/")[-2] for path in fs.glob(f"{inner}/v*/manifest.json"))
+        folders = (str(path).split("/")[-2] for path in fs.glob(f"{inner}/v*/manifest.json"))
         return sorted(int(match.group(1)) for folder in folders if (match := _VERSION.fullmatch(folder)))
 
     def latest(self, name: str) -> Release | None:
         """Return the version that ``latest`` points at, or None before the first."""
         pointer = read_json(self._pointer_path(name))
         return self._read(name, pointer["version"]) if pointer else None
+
+    def newest(self, name: str) -> Release | None:
+        """Return the version with the highest number: ``latest``, unless a publisher died just before moving it."""
+        versions = self.versions(name)
+        return self._read(name, versions[-1]) if versions else None
+
+    def splits_of(self, release: Release) -> dict[str, str]:
+        """Return the split of each row_id of a release."""
+        splits: dict[str, str] = {}
+        for file in release.manifest["files"]:
+            if file["path"].endswith(".parquet"):
+                fs, inner = filesystem(f"{release.path}/{file['path']}")
+                with fs.open(inner, "rb") as stream:
+                    row_ids = pq.read_table(stream, columns=["row_id"])["row_id"].to_pylist()
+                splits |= dict.fromkeys(row_ids, file["path"].split("/")[-1].split("-", 1)[0])
+        return splits
 
     def find(self, reference: str) -> Release:
         """Return the release of ``NAME``, ``NAME@3``, ``NAME@v3`` or ``NAME@latest``.

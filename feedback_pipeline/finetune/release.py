@@ -44,14 +44,22 @@ def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, polic
     Raises:
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
     """
-    splits = split_rows(deduped, validation_percent=policy.validation_percent, test_percent=policy.test_percent)
-    digest, latest = content_digest(splits), catalog.latest(name)
-    if not splits and latest is None:
+    newest = catalog.newest(name)
+    if newest is None and not deduped.num_rows:
         return ReleaseResult(None, published=False)
-    if latest is not None and latest.digest == digest and latest.manifest["thresholds"] == asdict(policy):
-        return ReleaseResult(latest, published=False)
-    version = max([*catalog.versions(name), 0]) + 1
-    manifest = _manifest(name, version, splits, digest, latest, policy)
+    splits = split_rows(
+        deduped,
+        validation_percent=policy.validation_percent,
+        test_percent=policy.test_percent,
+        remembered=catalog.splits_of(newest) if newest else None,
+    )
+    digest = content_digest(splits)
+    if newest is not None and newest.digest == digest and newest.manifest["thresholds"] == asdict(policy):
+        # A crash may have come between this version and its pointer.
+        catalog.point_latest(name, newest.version)
+        return ReleaseResult(newest, published=False)
+    version = newest.version + 1 if newest else 1
+    manifest = _manifest(name, version, splits, digest, newest, policy)
     _write_version(catalog.folder(name, version), splits, manifest)
     catalog.point_latest(name, version)
     return ReleaseResult(Release(name, version, catalog.folder(name, version), manifest), published=True)

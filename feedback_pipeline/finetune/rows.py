@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,7 @@ DATASET_ROWS = pa.schema(
 """One row per distinct example. ``generated_sql`` is a wrong answer once given, null where none is known."""
 
 SPLITS = ("train", "validation", "test")
+"""From the one that is trained on to the one most held out."""
 
 
 def split_of(cluster_id: str, *, validation_percent: int, test_percent: int) -> str:
@@ -38,23 +40,40 @@ def split_of(cluster_id: str, *, validation_percent: int, test_percent: int) -> 
     return "validation" if bucket < test_percent + validation_percent else "train"
 
 
-def split_rows(deduped: pa.Table, *, validation_percent: int, test_percent: int) -> dict[str, pa.Table]:
-    """Return DATASET_ROWS per split, ordered by row_id; splits without rows are left out.
+def split_rows(
+    deduped: pa.Table, *, validation_percent: int, test_percent: int, remembered: Mapping[str, str] | None = None
+) -> dict[str, pa.Table]:
+    """Return DATASET_ROWS per split, ordered by row_id; splits without rows are left out, but never all of them.
+
+    A cluster with rows of an earlier version stays where they were; where clusters have merged, all of it goes to the
+    more held-out side, so that no row that was tested is ever trained on. New clusters are placed by split_of.
 
     Args:
         deduped: schemas.DEDUPED_FEEDBACK (further columns are ignored).
         validation_percent: see split_of.
         test_percent: see split_of.
+        remembered: row_id → split in the version before.
     """
     named = deduped.rename_columns(["row_id" if name == "example_id" else name for name in deduped.column_names])
     rows = named.select(DATASET_ROWS.names).cast(DATASET_ROWS).sort_by("row_id")
-    clusters = rows["cluster_id"].to_pylist()
-    split = pa.array(
-        [split_of(cluster, validation_percent=validation_percent, test_percent=test_percent) for cluster in clusters],
+    known = _remembered_clusters(rows, remembered or {})
+    splits = pa.array(
+        [
+            known.get(cluster) or split_of(cluster, validation_percent=validation_percent, test_percent=test_percent)
+            for cluster in rows["cluster_id"].to_pylist()
+        ],
         pa.string(),
     )
-    parts = {name: rows.filter(pc.equal(split, name)) for name in SPLITS}
-    return {name: part for name, part in parts.items() if part.num_rows}
+    parts = {name: rows.filter(pc.equal(splits, name)) for name in SPLITS}
+    return {name: part for name, part in parts.items() if part.num_rows} or {"train": rows}
+
+
+def _remembered_clusters(rows: pa.Table, remembered: Mapping[str, str]) -> dict[str, str]:
+    clusters: dict[str, str] = {}
+    for row_id, cluster in zip(rows["row_id"].to_pylist(), rows["cluster_id"].to_pylist(), strict=True):
+        if split := remembered.get(row_id):
+            clusters[cluster] = max(split, clusters.get(cluster, split), key=SPLITS.index)
+    return clusters
 
 
 def content_digest(splits: dict[str, pa.Table]) -> str:

@@ -36,7 +36,7 @@ class Verifier:
         """Check and decide all that is waiting. Raises StoreUnavailableError."""
         pending = stored_submissions(self.store, self._waiting, status=Status.PENDING)
         self._waiting.clear()
-        checked = check_and_record(self.store, pending, self.checker, self.settings)
+        checked = check_and_record(self.store, pending, self.checker)
         failed = checked.filter(~pc.field("passed"))
         self.report.not_verified.update(failed["failed_check"].to_pylist())
         passing = checked.filter(checked["passed"])["feedback_id"].to_pylist()

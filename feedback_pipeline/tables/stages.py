@@ -47,8 +47,7 @@ class StageTables:
             write_bytes(stored.path, content)
         pointer = {"digest": digest, "rows": stored.rows, "notes": stored.notes}
         write_json(self._pointer_path(stage, partition), pointer)
-        if previous is not None and previous.digest != digest:
-            self._forget(previous)
+        self._sweep(stage, partition, keep={digest, previous.digest if previous else digest})
         return stored
 
     def describe(self, stage: str, partition: str = WHOLE) -> StoredTable | None:
@@ -66,9 +65,12 @@ class StageTables:
 
     def read(self, stage: str, schema: pa.Schema) -> daft.DataFrame:
         """Return all partitions of a stage as one lazy frame; an empty one where nothing is stored yet."""
-        tables = (self.describe(stage, partition) for partition in self.partitions(stage))
-        paths = [table.path for table in tables if table is not None and table.rows]
-        return daft.read_parquet(paths) if paths else daft.from_arrow(schema.empty_table())
+        described = (self.describe(stage, partition) for partition in self.partitions(stage))
+        stored = [table for table in described if table is not None]
+        paths = [table.path for table in stored if table.rows]
+        if paths:
+            return daft.read_parquet(paths)
+        return daft.from_arrow(_read_parquet(stored[0].path) if stored else schema.empty_table())
 
     def read_partition(self, stage: str, partition: str = WHOLE) -> pa.Table | None:
         """Return one partition as an Arrow table, or None if it is not stored."""
@@ -83,10 +85,13 @@ class StageTables:
                     raise
         return None
 
-    def _forget(self, stored: StoredTable) -> None:
-        fs, inner = filesystem(stored.path)
-        if fs.exists(inner):
-            fs.rm_file(inner)
+    def _sweep(self, stage: str, partition: str, keep: set[str]) -> None:
+        """Remove older contents; the one just replaced stays, because somebody may be reading it."""
+        fs, inner = filesystem(f"{self._root}/{stage}/{partition}")
+        kept = {f"{digest[:16]}.parquet" for digest in keep}
+        for path in fs.glob(f"{inner}/*.parquet"):
+            if str(path).rsplit("/", 1)[-1] not in kept:
+                fs.rm_file(path)
 
     def _pointer_path(self, stage: str, partition: str) -> str:
         return f"{self._root}/{stage}/{partition}/current.json"

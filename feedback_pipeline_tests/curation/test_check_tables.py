@@ -61,12 +61,6 @@ def test_a_worker_process_does_not_go_on_with_another_runs_dialect():
     assert second["failed_check"].to_pylist() == ["parses"] * 2_000
 
 
-def test_the_rating_that_endorses_reaches_every_row():
-    rows = submissions(submission(corrected_sql=None, rating=4))
-
-    assert check_submissions(rows, checker(), endorsed_from_rating=5)["passed"].to_pylist() == [False]
-
-
 def test_submissions_that_are_none_are_refused():
     with pytest.raises(ContractError, match="checks: missing column"):
         check_submissions(many(1).drop_columns(["rating"]), checker())

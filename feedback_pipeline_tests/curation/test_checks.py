@@ -54,12 +54,8 @@ def test_a_good_rating_alone_endorses_the_generated_sql():
     assert not verdict.is_error_pair
 
 
-def test_the_rating_that_endorses_is_a_setting():
-    checker = CorrectionChecker({"shop": SHOP})
-    row = submission(corrected_sql=None, rating=4)
-
-    assert checker.check(row, endorsed_from_rating=5).failed_check == "has_answer"
-    assert checker.check(row, endorsed_from_rating=4).failed_check is None
+def test_a_middling_rating_endorses_nothing():
+    assert check(corrected_sql=None, rating=3).failed_check == "has_answer"
 
 
 def test_a_good_rating_of_nothing_endorses_nothing():

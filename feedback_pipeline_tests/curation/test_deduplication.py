@@ -162,7 +162,7 @@ def test_the_order_of_rows_changes_nothing(drawn: list[tuple], order: Any):
 
 
 def test_a_question_may_hold_any_text():
-    odd = ["it's \"quoted\"", "naïve 日本語 🙂", "new\nline", "a\x1fb", "x" * 3_000]
+    odd = ['it\'s "quoted"', "naïve 日本語 🙂", "new\nline", "a\x1fb", "x" * 3_000]
 
     result = merged(*(verified(number, natural_query=text) for number, text in enumerate(odd)))
 

@@ -36,7 +36,7 @@ def complaint(sql: str, dialect: str = "sqlite", schema: dict | None = None) -> 
         "SELECT x.n FROM (SELECT name AS n FROM singer) AS x",
         "SELECT name AS n FROM singer ORDER BY n",
         "SELECT name FROM singer AS a WHERE EXISTS (SELECT 1 FROM singer AS b WHERE b.age > a.age)",
-        "SELECT id FROM singer UNION SELECT id FROM \"order lines\"",
+        'SELECT id FROM singer UNION SELECT id FROM "order lines"',
         'SELECT name FROM singer WHERE name = "Ann"',
         'SELECT "Ann" FROM singer',
         "SELECT COUNT(*) FROM singer",

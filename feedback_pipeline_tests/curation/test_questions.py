@@ -9,7 +9,14 @@ from feedback_pipeline.curation.questions import canonical_question
 
 @pytest.mark.parametrize(
     "spelling",
-    ["How many ships?", "how  many\tships", "HOW MANY SHIPS!", " how many ships… ", "“How many ships?”", "how many ｓｈｉｐｓ"],
+    [
+        "How many ships?",
+        "how  many\tships",
+        "HOW MANY SHIPS!",
+        " how many ships… ",
+        "“How many ships?”",
+        "how many ｓｈｉｐｓ",
+    ],
 )
 def test_case_blanks_unicode_form_and_closing_marks_do_not_matter(spelling: str):
     assert canonical_question(spelling) == "how many ships"
@@ -30,7 +37,7 @@ def test_values_and_words_do_matter(one: str, other: str):
     assert canonical_question(one) != canonical_question(other)
 
 
-@pytest.mark.parametrize("text", ["?", "...", "\"'\""])
+@pytest.mark.parametrize("text", ["?", "...", '"\'"'])
 def test_a_question_of_marks_only_is_not_empty(text: str):
     assert canonical_question(text)
 

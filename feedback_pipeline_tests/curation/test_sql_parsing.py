@@ -11,7 +11,7 @@ from feedback_pipeline.curation.sql import SqlError, parse_query, tidy
     ("text", "expected"),
     [
         ("SELECT 1", "SELECT 1"),
-        ("  SELECT 1 ;\n; ", "SELECT 1"),
+        ("  SELECT 1 ;\n; ", "  SELECT 1 ;\n; "),
         ("```sql\nSELECT 1;\n```", "SELECT 1"),
         ("```\r\nSELECT 1\r\n```", "SELECT 1"),
         ("```SQLite\nSELECT 1\n```", "SELECT 1"),

@@ -38,15 +38,11 @@ def checked(number: int = 0, **changes: Any) -> dict[str, Any]:
 
 def fold(events: list[dict[str, Any]], rows: list[dict[str, Any]], min_rating: int = 4) -> VerificationResult:
     stored = daft.from_arrow(pa.Table.from_pylist(events, RAW_FEEDBACK))
-    return fold_verified(
-        stored, daft.from_arrow(pa.Table.from_pylist(rows, CHECKED_FEEDBACK)), min_rating=min_rating
-    )
+    return fold_verified(stored, daft.from_arrow(pa.Table.from_pylist(rows, CHECKED_FEEDBACK)), min_rating=min_rating)
 
 
 def reasons(result: VerificationResult) -> dict[str, str]:
-    return dict(
-        zip(result.dropped["feedback_id"].to_pylist(), result.dropped["reason"].to_pylist(), strict=True)
-    )
+    return dict(zip(result.dropped["feedback_id"].to_pylist(), result.dropped["reason"].to_pylist(), strict=True))
 
 
 def one(*kinds: str, payload: str | None = None, **changes: Any) -> str:

@@ -51,7 +51,7 @@ def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path, name: str):
         (tmp_path / other).write_text("{}")
     (tmp_path / name).unlink()
 
-    with pytest.raises(EncoderNotFoundError, match=f"{name} not found .* feedback-pipeline run"):
+    with pytest.raises(EncoderNotFoundError, match=rf"{name} not found .* 'feedback-pipeline run'"):
         QueryEncoder(tmp_path)
 
 

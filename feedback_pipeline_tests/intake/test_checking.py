@@ -21,9 +21,9 @@ def checked_events(store: Store, feedback_id: str) -> int:
 def test_only_what_needs_it_is_checked_and_the_order_is_kept(store: Store, store_settings: Settings) -> None:
     ids = submit(store)
     checker = checker_from(store, store_settings)
-    check_and_record(store, stored_submissions(store, ids[1:2]), checker, store_settings)
-    checked = check_and_record(store, stored_submissions(store, ids), checker, store_settings)
-    again = check_and_record(store, stored_submissions(store, ids), checker, store_settings)
+    check_and_record(store, stored_submissions(store, ids[1:2]), checker)
+    checked = check_and_record(store, stored_submissions(store, ids), checker)
+    again = check_and_record(store, stored_submissions(store, ids), checker)
     assert checked.schema == CHECKED_FEEDBACK
     assert checked["feedback_id"].to_pylist() == ids
     assert checked["failed_check"].to_pylist() == [None, "parses", None]
@@ -33,10 +33,10 @@ def test_only_what_needs_it_is_checked_and_the_order_is_kept(store: Store, store
 
 def test_a_new_schema_means_checking_again(store: Store, store_settings: Settings) -> None:
     ids = submit(store)
-    check_and_record(store, stored_submissions(store, ids), checker_from(store, store_settings), store_settings)
+    check_and_record(store, stored_submissions(store, ids), checker_from(store), store_settings)
     register_database(store, "geo", "sqlite", ddl=DDL)
     checker = checker_from(store, store_settings)
-    checked = check_and_record(store, stored_submissions(store, ids), checker, store_settings)
+    checked = check_and_record(store, stored_submissions(store, ids), checker)
     assert checked["failed_check"].to_pylist() == [None, "parses", "names_resolve"]
     assert [checked_events(store, feedback_id) for feedback_id in ids] == [2, 2, 2]
 
@@ -44,4 +44,4 @@ def test_a_new_schema_means_checking_again(store: Store, store_settings: Setting
 def test_nothing_to_check(sqlite_store: Store, store_settings: Settings) -> None:
     checker = checker_from(sqlite_store, store_settings)
     nothing = stored_submissions(sqlite_store, [])
-    assert check_and_record(sqlite_store, nothing, checker, store_settings).equals(CHECKED_FEEDBACK.empty_table())
+    assert check_and_record(sqlite_store, nothing, checker).equals(CHECKED_FEEDBACK.empty_table())

@@ -161,9 +161,7 @@ def test_between_looks_at_the_tag_the_known_publication_answers(root: str, encod
     assert asked(retriever) == ["tea"]
 
 
-def test_a_missing_index_costs_one_warning_and_is_found_when_it_comes(
-    root: str, caplog: pytest.LogCaptureFixture
-):
+def test_a_missing_index_costs_one_warning_and_is_found_when_it_comes(root: str, caplog: pytest.LogCaptureFixture):
     retriever = Retriever.open(Settings(storage_root=root), refresh_seconds=0)
 
     assert [asked(retriever) for _ in range(5)] == [[]] * 5
