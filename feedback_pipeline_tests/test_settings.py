@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from feedback_pipeline.settings import SILENT_TELEMETRY, Settings
+from feedback_pipeline.settings import QUIET, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_telemetry_is_off_unless_the_user_chose_otherwise():
         "import os; from feedback_pipeline.settings import get_settings; get_settings();"
         "print(os.environ['DO_NOT_TRACK'], os.environ['RAY_USAGE_STATS_ENABLED'])"
     )
-    kept = {name: value for name, value in os.environ.items() if name not in SILENT_TELEMETRY}
+    kept = {name: value for name, value in os.environ.items() if name not in QUIET}
     place = {"PYTHONPATH": str(Path(__file__).parents[1]), "RAY_USAGE_STATS_ENABLED": "1"}
 
     said = subprocess.run([sys.executable, "-c", script], env=kept | place, capture_output=True, text=True, check=True)

@@ -165,7 +165,7 @@ def _check(store: "Store", settings: "Settings", ids: list[str]) -> dict[str, st
     from feedback_pipeline.store import Status
 
     pending = stored_submissions(store, ids, status=Status.PENDING)
-    checked = check_and_record(store, pending, checker_from(store), settings)
+    checked = check_and_record(store, pending, checker_from(store, settings))
     rows = checked.select(["feedback_id", "failed_check", "checks"]).to_pylist()
     return {row["feedback_id"]: _failure(row["failed_check"], row["checks"]) for row in rows if row["failed_check"]}
 

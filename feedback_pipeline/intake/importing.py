@@ -67,7 +67,7 @@ def import_corrections(
     report = ImportReport("corrections", source)
     verifier = None
     if verify_as is not None:
-        verifier = Verifier(store, settings, checker or checker_from(store, settings), verify_as, report)
+        verifier = Verifier(store, checker or checker_from(store, settings), verify_as, report)
     desk = _Corrections(report, ColumnMapping(CORRECTION_FIELDS, mapping or {}), settings, store, now, on_progress)
     desk.verifier = verifier
     return desk.run(list(paths))

@@ -8,7 +8,6 @@ from feedback_pipeline.checking import check_and_record
 from feedback_pipeline.curation.checks import CorrectionChecker
 from feedback_pipeline.intake.report import ImportReport
 from feedback_pipeline.intake.stored import stored_submissions
-from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Status, Store, decide
 
 ROWS_PER_ROUND = 20_000
@@ -20,7 +19,6 @@ class Verifier:
     """Collects imported feedback and verifies it in large rounds; what a reviewer has decided before stays so."""
 
     store: Store
-    settings: Settings
     checker: CorrectionChecker
     reviewer: str
     report: ImportReport

@@ -15,19 +15,22 @@ from feedback_pipeline_tests.encoders import TinyEncoder
 from feedback_pipeline_tests.example_index.samples import embedded, questions
 
 PUBLISHES_WITHOUT_END = """
-import itertools, sys
+import itertools, sys, tempfile
 from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.publish import publish
 from feedback_pipeline_tests.encoders import TinyEncoder
 from feedback_pipeline_tests.example_index.samples import embedded
 root, start = sys.argv[1], int(sys.argv[2])
 encoders = [TinyEncoder(root, "tiny"), TinyEncoder(root, "tiny two")]
-catalog = IndexCatalog(root)
-print("ready", flush=True)
-for number in itertools.count(start):
+def put(catalog, number):
     encoder = encoders[number // 3 % 2]
     examples = [("shop", f"question {n}", f"SELECT {number}") for n in range(50 + number % 7)]
     publish(catalog, embedded(encoder, *examples), encoder.fingerprint)
+with tempfile.TemporaryDirectory() as scratch:
+    put(IndexCatalog(scratch), 0)
+print("ready", flush=True)
+for number in itertools.count(start):
+    put(IndexCatalog(root), number)
 """
 
 
@@ -63,7 +66,7 @@ def test_after_a_kill_live_is_whole_and_the_next_publish_gives_what_was_asked(tm
     root, moments = str(tmp_path), random.Random(seed)
     encoder = TinyEncoder(root)
     for attempt in range(3):
-        publish_and_be_killed(root, start=100 * attempt, after_seconds=moments.uniform(0.0, 0.8))
+        publish_and_be_killed(root, start=100 * attempt, after_seconds=moments.uniform(0.0, 0.6))
 
         assert_live_is_one_whole_publication(root)
         asked = embedded(encoder, *questions(20 + attempt), ("bank", "tea"))

@@ -33,7 +33,7 @@ def test_only_what_needs_it_is_checked_and_the_order_is_kept(store: Store, store
 
 def test_a_new_schema_means_checking_again(store: Store, store_settings: Settings) -> None:
     ids = submit(store)
-    check_and_record(store, stored_submissions(store, ids), checker_from(store), store_settings)
+    check_and_record(store, stored_submissions(store, ids), checker_from(store, store_settings))
     register_database(store, "geo", "sqlite", ddl=DDL)
     checker = checker_from(store, store_settings)
     checked = check_and_record(store, stored_submissions(store, ids), checker)

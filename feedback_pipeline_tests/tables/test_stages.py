@@ -52,15 +52,24 @@ def test_a_table_comes_back_with_its_notes(tables: StageTables):
     assert (stored.rows, stored.notes) == (2, {"why": "test"})
 
 
-def test_the_new_table_replaces_the_old_one_and_its_file(tmp_path: Path):
+def test_the_table_just_replaced_stays_for_its_readers_and_older_ones_go(tmp_path: Path):
     tables = StageTables(str(tmp_path))
-    old = tables.write("numbers", numbers(1))
+    oldest = tables.write("numbers", numbers(1))
+    old = tables.write("numbers", numbers(2))
 
-    new = tables.write("numbers", numbers(2))
+    new = tables.write("numbers", numbers(3))
 
-    assert tables.read_partition("numbers") == numbers(2)
-    assert not Path(old.path).exists()
-    assert Path(new.path).exists()
+    assert tables.read_partition("numbers") == numbers(3)
+    assert [Path(table.path).exists() for table in (oldest, old, new)] == [False, True, True]
+
+
+def test_a_stored_table_without_rows_keeps_its_columns(tmp_path: Path):
+    tables = StageTables(str(tmp_path))
+    tables.write("numbers", numbers())
+
+    frame = tables.read("numbers", pa.schema([]))
+
+    assert frame.column_names == numbers().column_names
 
 
 def test_equal_content_has_equal_digest_and_keeps_the_file_but_takes_new_notes(tables: StageTables):
