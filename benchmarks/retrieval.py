@@ -35,8 +35,10 @@ def measure() -> None:
             return retriever.similar(question, database_id=database_id, k=3)
 
         def plain(question: str, database_id: str) -> object:
-            query = table.search(model.encode(question, normalize_embeddings=True), vector_column_name="vector")
-            selected = query.distance_type("cosine").where(f"database_id = '{database_id}'").limit(3)
+            vector = model.encode(question, normalize_embeddings=True)
+            selected = (
+                table.search(vector, vector_column_name="vector").where(f"database_id = '{database_id}'").limit(3)
+            )
             return selected.select(["example_id", "natural_query", "sql", "_distance"]).to_list()
 
         _print(_in_turns({"Retriever": ours, "sentence-transformers + LanceDB": plain}))

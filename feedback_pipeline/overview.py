@@ -77,7 +77,7 @@ def latest_releases(settings: Settings) -> list[Release]:
 
 def _raw(tables: StageTables) -> StageOverview:
     events = tables.read("raw_feedback", RAW_FEEDBACK)
-    submitted = events.where(col("event") == "submitted").count_rows()
+    submitted = events.where("event = 'submitted'").count_rows()
     return StageOverview("raw_feedback", submitted, {}, f"corrections, in {events.count_rows()} events")
 
 

@@ -59,7 +59,6 @@ def test_variables_stand_above_the_file_and_unknown_ones_do_no_harm(monkeypatch:
         ("validation_percent", 51),
         ("test_percent", -1),
         ("vector_index_min_rows", 10),
-        ("log_level", "LOUD"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_by_name(name: str, value: object):

@@ -24,8 +24,15 @@ class ModelNotFoundError(FileNotFoundError):
 class Encoder(Protocol):
     """Turns texts into unit vectors."""
 
-    fingerprint: str
-    dimension: int
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the model: equal fingerprints give equal vectors."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Number of components of a vector."""
+        ...
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Return float32 of shape (len(texts), dimension), each row of length 1."""

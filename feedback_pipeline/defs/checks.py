@@ -4,7 +4,6 @@ import daft
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.schemas import STAGES, ContractError, embedded_feedback, require
@@ -70,7 +69,7 @@ def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:
         """No two rows have the same key."""
         table = feedback.tables.read_partition(stage)
         keys = table[key] if table is not None else pa.chunked_array([], pa.string())
-        repeated = len(keys) - pc.count_distinct(keys).as_py()
+        repeated = len(keys) - len(keys.unique())
         return _verdict(repeated == 0, f"{repeated} rows repeat a {key}", duplicates=repeated)
 
     return no_duplicate_key

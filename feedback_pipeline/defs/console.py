@@ -31,7 +31,7 @@ class _ConciseHandler(logging.StreamHandler):
         step = str(event.step_key)
         if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
             rows = event.materialization.metadata.get("dagster/row_count")
-            self._rows[step] = rows.value if isinstance(rows, dg.IntMetadataValue) else 0
+            self._rows[step] = (rows.value or 0) if isinstance(rows, dg.IntMetadataValue) else 0
         elif event.event_type is DagsterEventType.STEP_SUCCESS and step in self._rows:
             seconds = event.step_success_data.duration_ms / 1000
             return f"✓ {step:<20} {self._rows[step]:>9,} rows  {seconds:6.1f} s"
@@ -49,7 +49,7 @@ def _check_line(event: dg.DagsterEvent) -> str | None:
     return f"✗ check {evaluation.check_name} of {evaluation.asset_key.to_user_string()}: {evaluation.description}"
 
 
-@dg.logger(description="One line per finished step, log call and failed check.")
+@dg.logger(config_schema=None, description="One line per finished step, log call and failed check.")
 def concise_console(init_context: dg.InitLoggerContext) -> logging.Logger:
     """Return the console logger of all runs; it writes to stderr."""
     logger = logging.getLogger(f"feedback_pipeline.run.{id(init_context)}")

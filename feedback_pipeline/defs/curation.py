@@ -33,7 +33,7 @@ def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> p
     submissions = submissions_of_day(feedback.store, date.fromisoformat(context.partition_key))
     checker = checker_from(feedback.store, feedback.settings)
     table = check_and_record(feedback.store, submissions, checker)
-    failed = table.filter(pc.invert(table["passed"]))["failed_check"].value_counts().to_pylist()
+    failed = table.filter(~pc.field("passed"))["failed_check"].value_counts().to_pylist()
     failures = {item["values"]: item["counts"] for item in failed}
     context.add_output_metadata(table_metadata(table, failed_checks=dg.MetadataValue.json(failures)))
     return table
@@ -60,7 +60,7 @@ def deduped_feedback(
     """One row per distinct question and answer, with weight and cluster; conflicting answers are set aside."""
     result = deduplicate(verified_feedback)
     feedback.tables.write("deduped_feedback_dropped", result.dropped)
-    clusters = pc.count_distinct(result.kept["cluster_id"]).as_py()
+    clusters = len(result.kept["cluster_id"].unique())
     context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters))
     return result.kept
 

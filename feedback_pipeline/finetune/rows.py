@@ -64,7 +64,8 @@ def split_rows(
         ],
         pa.string(),
     )
-    parts = {name: rows.filter(pc.equal(splits, name)) for name in SPLITS}
+    placed = rows.append_column("split", splits)
+    parts = {name: placed.filter(pc.field("split") == name).select(DATASET_ROWS.names) for name in SPLITS}
     return {name: part for name, part in parts.items() if part.num_rows} or {"train": rows}
 
 

@@ -1,6 +1,7 @@
 """Every outcome of every check, and the evidence it leaves."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ SHOP = DatabaseFacts("shop", "sqlite", columns={"singer": {"id": "INTEGER", "nam
 BARE = DatabaseFacts("bare", "postgres")
 
 
-def check(**changes: object) -> Verdict:
+def check(**changes: Any) -> Verdict:
     checker = CorrectionChecker({"shop": SHOP, "bare": BARE}, default_dialect="sqlite")
     return checker.check(submission(**changes))
 

@@ -20,14 +20,14 @@ def model_at(folder: Path, **files: str) -> Path:
 
 
 def test_vectors_are_of_length_one_and_stand_in_the_order_of_their_texts():
-    encoder, texts = SentenceEncoder(), [f"question number {number}" for number in range(600)]
+    encoder, texts = SentenceEncoder(), [f"question number {number}" for number in range(520)]
 
     vectors = encoder.encode(texts)
 
-    alone = np.concatenate([encoder.encode([texts[place]]) for place in (0, 300, 599)])
-    assert vectors.shape == (600, encoder.dimension)
+    alone = np.concatenate([encoder.encode([texts[place]]) for place in (0, 300, 519)])
+    assert vectors.shape == (520, encoder.dimension)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert np.allclose(vectors[[0, 300, 599]], alone, atol=1e-4)
+    assert np.allclose(vectors[[0, 300, 519]], alone, atol=1e-4)
 
 
 def test_no_texts_need_no_model():
