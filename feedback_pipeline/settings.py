@@ -23,10 +23,10 @@ QUIET = {
 }
 
 
-class Settings(BaseSettings, frozen=True):
+class Settings(BaseSettings):
     """All settings of one deployment."""
 
-    model_config = SettingsConfigDict(env_prefix="FEEDBACK_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FEEDBACK_", env_file=".env", extra="ignore", frozen=True)
 
     storage_root: str = Field(default="data", description="Folder or fsspec URL that holds tables, index and releases.")
     database_url: str | None = Field(

@@ -15,6 +15,7 @@ from sqlglot import exp
 from feedback_pipeline.curation.names import unresolved_name
 from feedback_pipeline.curation.sql import (
     ANALYSIS_VERSION,
+    PARSER_FAULTS,
     CanonicalSql,
     Columns,
     SqlError,
@@ -176,6 +177,8 @@ class CorrectionChecker:
             return Reading(None, error.kind, str(error))
         except RecursionError:
             return Reading(None, "parses", "is nested too deeply to analyse")
+        except PARSER_FAULTS as error:
+            return Reading(None, "parses", f"cannot be analysed as {facts.dialect}: {error}")
 
 
 def _answer(row: Mapping[str, Any]) -> str | None:

@@ -33,6 +33,9 @@ _UNKNOWN_TO_CONFIRMER = "generic"
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.DDL, exp.Command, exp.Into, exp.Lock)
 Columns = Mapping[str, Mapping[str, str]]
 
+PARSER_FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
+"""What sqlglot raises: its own errors, and on some broken SQL whatever its code happens to stumble over."""
+
 # sqlglot logs a warning for each statement it knows only by name; those are refused here with a reason of their own.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -107,7 +110,7 @@ def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
         raise SqlError("parses", "is empty")
     try:
         parsed = sqlglot.parse(sql, read=dialect)
-    except (SqlglotError, ValueError) as error:
+    except PARSER_FAULTS as error:
         raise SqlError("parses", f"does not parse as {dialect}: {_first_line(error)}") from error
     except RecursionError as error:
         raise SqlError("parses", "is nested too deeply to parse") from error

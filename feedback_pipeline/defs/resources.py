@@ -16,8 +16,9 @@ from feedback_pipeline.tables.stages import StageTables
 
 
 @lru_cache(maxsize=8)
-def _opened(settings: Settings) -> Store:
-    return open_store(settings)
+def _opened(store_url: str) -> Store:
+    """Keep one store open per process and URL."""
+    return open_store(get_settings())
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +45,7 @@ class Feedback(dg.ConfigurableResource):
     @property
     def store(self) -> Store:
         """The system of record."""
-        return _opened(self.settings)
+        return _opened(self.settings.store_url)
 
     @cached_property
     def tables(self) -> StageTables:

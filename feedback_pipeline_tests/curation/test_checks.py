@@ -83,6 +83,24 @@ def test_bad_sql_fails_the_check_that_says_why(sql: str, failed: str):
     assert verdict.evidence[failed]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("duckdb", "SELECT DATETIME('now')"),
+        ("tsql", "SELECT AVG(DATEDIFF(delivered_at, shipped_at)) FROM orders"),
+        ("clickhouse", "SELECT x.y FROM (VALUES (, )) AS x(y, z)"),
+        ("sqlite", "SELECT a -> .id FROM t"),
+    ],
+)
+def test_sql_that_the_parser_stumbles_over_fails_a_check_and_not_the_run(dialect: str, sql: str):
+    checker = CorrectionChecker({}, default_dialect=dialect)
+
+    verdict = checker.check(submission(corrected_sql=sql))
+
+    assert verdict.failed_check == "parses"
+    assert verdict.evidence["parses"]["detail"]
+
+
 def test_unknown_names_leave_a_canonical_form_and_broken_sql_does_not():
     assert check(corrected_sql="SELECT idd FROM singer").canonical_sql is not None
     assert check(corrected_sql="SELECT idd FROM").canonical_sql is None
