@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterEventType
 
+from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.settings import Settings
 
@@ -56,19 +57,21 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
     """
     from feedback_pipeline.definitions import defs
 
-    dagster_home(settings)
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     if name not in jobs:
         raise UnknownJobError(f"no job {name!r}; jobs: {', '.join(sorted(jobs))}")
-    days = _stale_days(name) or [today()]
-    results = []
-    with dg.DagsterInstance.get() as instance:
+    job, results = defs.resolve_job_def(name), []
+    with only_run(dagster_home(settings)) as instance:
+        days = _stale_days(name) or [today()]
         for day in days:
             selection = None if day == days[-1] else _of_a_day(name)
-            job = defs.resolve_job_def(name)
             results.append(
                 job.execute_in_process(
-                    instance=instance, partition_key=day, asset_selection=selection, raise_on_error=False
+                    instance=instance,
+                    partition_key=day,
+                    asset_selection=selection,
+                    tags=IN_PROCESS,
+                    raise_on_error=False,
                 )
             )
     failed = {step: text for result in results for step, text in _failures(result).items()}
