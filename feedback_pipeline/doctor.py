@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dotenv import dotenv_values
+
 from feedback_pipeline.curation.encoder import ModelNotFoundError, SentenceEncoder
-from feedback_pipeline.example_index.catalog import IndexCatalog, IndexNotFoundError
+from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.retrieval.encoder import EncoderNotFoundError, open_encoder
+from feedback_pipeline.retrieval.encoder import open_encoder
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
     DatabaseUnreachableError,
@@ -22,7 +24,7 @@ from feedback_pipeline.store import (
     list_databases,
     open_store,
 )
-from feedback_pipeline.tables.files import StorageError, filesystem, write_bytes
+from feedback_pipeline.tables.files import filesystem, write_bytes
 
 _LOW_DISK_BYTES = 2 * 1024**3
 
@@ -39,25 +41,34 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at settings, storage, store, model, index, releases and registered databases, in that order."""
     yield from _variables()
-    yield _storage(settings)
+    yield _look("storage", lambda: _storage(settings))
     yield _disk(settings)
     store, finding = _store(settings)
     yield finding
     if store is not None:
         yield _hash_key(store)
-    yield _model(settings)
-    yield _index(settings)
-    yield _releases(settings)
+    yield _look("model", lambda: _model(settings))
+    yield _look("index", lambda: _index(settings))
+    yield _look("releases", lambda: _releases(settings))
     if store is not None:
         yield from _databases(store)
         store.close()
 
 
+def _look(subject: str, look: Callable[[], Finding]) -> Finding:
+    """Return the finding; whatever goes wrong on the way is one."""
+    try:
+        return look()
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError) as error:
+        return Finding(subject, "wrong", " ".join(str(error).split()) or type(error).__name__)
+
+
 def _variables() -> Iterator[Finding]:
     known = {f"FEEDBACK_{name.upper()}" for name in Settings.model_fields}
-    strangers = sorted(name for name in os.environ if name.startswith("FEEDBACK_") and name not in known)
+    given = {*os.environ, *dotenv_values(".env")}
+    strangers = sorted(name for name in given if name.upper().startswith("FEEDBACK_") and name.upper() not in known)
     for name in strangers:
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name.upper(), known, n=1)
         hint = f"; did you mean {close[0]}?" if close else "; unset it"
         yield Finding("settings", "warning", f"{name} is no setting and has no effect{hint}")
     if not strangers:
@@ -66,18 +77,15 @@ def _variables() -> Iterator[Finding]:
 
 def _storage(settings: Settings) -> Finding:
     probe = settings.path(".doctor")
-    try:
-        write_bytes(probe, b"probe")
-        fs, inner = filesystem(probe)
-        fs.rm_file(inner)
-    except StorageError as error:
-        return Finding("storage", "wrong", str(error))
+    write_bytes(probe, b"probe")
+    fs, inner = filesystem(probe)
+    fs.rm_file(inner)
     return Finding("storage", "ok", f"{settings.storage_root} can be written")
 
 
 def _disk(settings: Settings) -> Finding:
-    root = settings.local_root
-    free = shutil.disk_usage(root if root.exists() else root.parent).free
+    root = next(folder for folder in (settings.local_root, *settings.local_root.parents) if folder.is_dir())
+    free = shutil.disk_usage(root).free
     text = f"{free / 1024**3:.1f} GiB free at {root}"
     return Finding("disk", "ok" if free > _LOW_DISK_BYTES else "warning", text)
 
@@ -100,10 +108,7 @@ def _hash_key(store: Store) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    try:
-        encoder = SentenceEncoder(settings.embedding_model)
-    except ModelNotFoundError as error:
-        return Finding("model", "wrong", str(error))
+    encoder = SentenceEncoder(settings.embedding_model)
     text = f"{settings.embedding_model} ({encoder.fingerprint}, {encoder.dimension} dimensions)"
     return Finding("model", "ok", text)
 
@@ -112,11 +117,13 @@ def _index(settings: Settings) -> Finding:
     catalog = IndexCatalog(settings.storage_root)
     if not catalog.exists():
         return Finding("index", "ok", "nothing published yet; 'feedback-pipeline run' publishes the first")
-    try:
-        live = catalog.of_table_version(catalog.live_table_version(catalog.open_table()))
-        open_encoder(settings.storage_root, live.model_fingerprint)
-    except (IndexNotFoundError, EncoderNotFoundError) as error:
-        return Finding("index", "wrong", str(error))
+    live = catalog.of_table_version(catalog.live_table_version(catalog.open_table()))
+    open_encoder(settings.storage_root, live.model_fingerprint)
+    readable = catalog.open_publication(live).search().limit(None).to_arrow().num_rows
+    if readable != live.rows:
+        return Finding(
+            "index", "wrong", f"{readable:,} of {live.rows:,} examples can be read; restore the index folder"
+        )
     if _other_model(settings, live.model_fingerprint):
         text = f"version {live.version} was made with another model; 'feedback-pipeline run' makes one with the present"
         return Finding("index", "warning", text)
@@ -133,17 +140,20 @@ def _other_model(settings: Settings, fingerprint: str) -> bool:
 def _releases(settings: Settings) -> Finding:
     catalog = ReleaseCatalog(settings.storage_root)
     latest = [release for name in catalog.names() if (release := catalog.latest(name))]
-    missing = [f"{release.path}/{file['path']}" for release in latest for file in release.manifest["files"]]
-    missing = [path for path in missing if not _exists(path)]
-    if missing:
-        return Finding("releases", "wrong", f"{missing[0]} is missing; restore it or delete that version and run again")
+    files = [
+        (f"{release.path}/{file['path']}", file["bytes"]) for release in latest for file in release.manifest["files"]
+    ]
+    damaged = [path for path, size in files if _size(path) != size]
+    if damaged:
+        text = f"{damaged[0]} is missing or cut short; restore it or delete that version and run again"
+        return Finding("releases", "wrong", text)
     names = ", ".join(f"{release.name} v{release.version}" for release in latest) or "none yet"
     return Finding("releases", "ok", names)
 
 
-def _exists(path: str) -> bool:
+def _size(path: str) -> int | None:
     fs, inner = filesystem(path)
-    return fs.exists(inner)
+    return fs.size(inner) if fs.exists(inner) else None
 
 
 def _databases(store: Store) -> Iterator[Finding]:

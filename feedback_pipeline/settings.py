@@ -5,8 +5,10 @@ to try the project on one machine.
 """
 
 import os
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +62,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_when_local(cls, value: str) -> str:
         return value if "://" in value else str(Path(value).expanduser().resolve())
+
+    @field_validator("partitions_start")
+    @classmethod
+    def _a_day(cls, value: str) -> str:
+        return date.fromisoformat(value).isoformat()
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _a_time_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, OSError) as error:
+            raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Berlin") from error
 
     @property
     def store_url(self) -> str:

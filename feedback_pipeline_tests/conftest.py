@@ -18,6 +18,7 @@ from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store, open_store
 from feedback_pipeline.store.models import Base
+from feedback_pipeline_tests.defs.pipeline import Pipeline, copy_root, pipeline_at, run_samples
 from feedback_pipeline_tests.store.samples import settings_at
 
 MakeUrl = Callable[[], str]
@@ -143,3 +144,25 @@ def exported_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("exported")
     export_encoder(str(root), SentenceEncoder())
     return root
+
+
+@pytest.fixture(scope="session")
+def sample_root(tmp_path_factory: pytest.TempPathFactory, exported_root: Path) -> Path:
+    """A storage root where the sample has been run once. Tests that change it take ``samples`` instead."""
+    root = tmp_path_factory.mktemp("sample") / "data"
+    run_samples(root, exported_root / "encoders")
+    return root
+
+
+@pytest.fixture
+def samples(sample_root: Path, exported_root: Path, tmp_path: Path) -> Iterator[Pipeline]:
+    """A pipeline of its own in which the sample has been run once."""
+    with pipeline_at(copy_root(sample_root, tmp_path / "data"), exported_root / "encoders") as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def pipeline(exported_root: Path, tmp_path: Path) -> Iterator[Pipeline]:
+    """A pipeline with nothing in it."""
+    with pipeline_at(tmp_path / "data", exported_root / "encoders") as empty:
+        yield empty

@@ -88,3 +88,11 @@ def test_telemetry_is_off_unless_the_user_chose_otherwise():
     said = subprocess.run([sys.executable, "-c", script], env=kept | place, capture_output=True, text=True, check=True)
 
     assert said.stdout == "1 1\n"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"partitions_start": "yesterday"}, {"schedule_timezone": "Mars/Olympus"}, {"schedule_timezone": ""}]
+)
+def test_days_and_time_zones_are_checked_at_once(wrong: dict[str, str]):
+    with pytest.raises(ValidationError, match="yesterday|time zone"):
+        Settings(**wrong)  # pyright: ignore[reportArgumentType]

@@ -42,9 +42,18 @@ def contract_check(stage: str) -> dg.AssetChecksDefinition:
             require(table, schema, stage)
         except ContractError as error:
             return _verdict(False, str(error))
+        if differing := _differing(table.schema, schema):
+            return _verdict(False, f"{stage}: {differing}")
         return _verdict(True, f"{table.num_rows} rows keep the contract", rows=table.num_rows)
 
     return schema_contract
+
+
+def _differing(stored: pa.Schema, promised: pa.Schema) -> str:
+    """Return what is stored in another type than promised: ``require`` lets everything pass that can be cast."""
+    types = {field.name: field.type for field in stored}
+    wrong = [f"column {f.name} is {types[f.name]}, not {f.type}" for f in promised if types[f.name] != f.type]
+    return "; ".join(wrong + [f"unknown column {name}" for name in stored.names if name not in promised.names])
 
 
 schema_contracts = [contract_check(stage) for stage in STAGES]
@@ -68,7 +77,8 @@ def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:
     def no_duplicate_key(feedback: Feedback) -> dg.AssetCheckResult:
         """No two rows have the same key."""
         table = feedback.tables.read_partition(stage)
-        keys = table[key] if table is not None else pa.chunked_array([], pa.string())
+        known = table is not None and key in table.column_names
+        keys = table[key] if known else pa.chunked_array([], pa.string())
         repeated = len(keys) - len(keys.unique())
         return _verdict(repeated == 0, f"{repeated} rows repeat a {key}", duplicates=repeated)
 
@@ -82,7 +92,10 @@ unique_keys = [key_check("verified_feedback", "feedback_id"), key_check("deduped
 def no_empty_vector(feedback: Feedback) -> dg.AssetCheckResult:
     """Every vector has length 1: none is missing, zero or infinite."""
     table = feedback.tables.read_partition("embedded_feedback")
-    bad = _bad_vectors(table["vector"].combine_chunks()) if table is not None and table.num_rows else 0
+    column = table["vector"].combine_chunks() if table is not None and "vector" in table.column_names else None
+    if not isinstance(column, pa.FixedSizeListArray):
+        return _verdict(False, "embedded_feedback has no column of vectors")
+    bad = _bad_vectors(column) if len(column) else 0
     return _verdict(bad == 0, f"{bad} vectors are missing or not of length 1", bad_vectors=bad)
 
 

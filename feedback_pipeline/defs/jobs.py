@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from feedback_pipeline.defs.partitions import DAILY
-
 _EVERYTHING = dg.AssetSelection.all()
 _ONE_AT_A_TIME = {"feedback_pipeline/writes": "tables"}
 _CONCISE = {"loggers": {"console": {}}}
@@ -11,7 +9,6 @@ _CONCISE = {"loggers": {"console": {}}}
 nightly_aggregation = dg.define_asset_job(
     "nightly_aggregation",
     selection=_EVERYTHING,
-    partitions_def=DAILY,
     config=_CONCISE,
     run_tags=_ONE_AT_A_TIME,
     description="One day's events and interactions, then everything that is built from all days.",
@@ -20,7 +17,6 @@ nightly_aggregation = dg.define_asset_job(
 promote_verified = dg.define_asset_job(
     "promote_verified",
     selection=_EVERYTHING - dg.AssetSelection.assets("raw_interactions"),
-    partitions_def=DAILY,
     config=_CONCISE,
     run_tags=_ONE_AT_A_TIME,
     description="Newly verified corrections into the live index and the dataset, without waiting for the night.",

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
+from feedback_pipeline.defs.requests import assets_of_a_day
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.settings import Settings
 
@@ -17,6 +18,10 @@ NIGHTLY, PROMOTE = "nightly_aggregation", "promote_verified"
 
 class UnknownJobError(LookupError):
     """There is no job of that name; the text lists those there are."""
+
+
+class DagsterHomeError(RuntimeError):
+    """Dagster's home cannot be used; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,20 @@ class JobOutcome:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Return Dagster's home: DAGSTER_HOME, else ``dagster`` below the local root, made with our dagster.yaml."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.local_root / "dagster")))
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        ours = files("feedback_pipeline.defs") / "instance" / "dagster.yaml"
-        (home / "dagster.yaml").write_text(ours.read_text())
+    """Return Dagster's home: DAGSTER_HOME, else ``dagster`` below the local root, made with our dagster.yaml.
+
+    Raises:
+        DagsterHomeError: it cannot be made or written.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or settings.local_root / "dagster").expanduser().resolve()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            ours = files("feedback_pipeline.defs") / "instance" / "dagster.yaml"
+            (home / "dagster.yaml").write_text(ours.read_text())
+    except OSError as error:
+        raise DagsterHomeError(f"cannot write {home}: {error.strerror}; set DAGSTER_HOME to another folder") from error
+    os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 
@@ -54,6 +67,7 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
 
     Raises:
         UnknownJobError: there is no such job.
+        DagsterHomeError: Dagster's home cannot be used.
     """
     from feedback_pipeline.definitions import defs
 
@@ -64,7 +78,7 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
     with only_run(dagster_home(settings)) as instance:
         days = _stale_days(name) or [today()]
         for day in days:
-            selection = None if day == days[-1] else _of_a_day(name)
+            selection = None if day == days[-1] else assets_of_a_day(name)
             results.append(
                 job.execute_in_process(
                     instance=instance,
@@ -82,11 +96,6 @@ def _stale_days(job: str) -> list[str]:
     feedback = Feedback()
     interactions = feedback.stale_interaction_days() if job == NIGHTLY else []
     return sorted({*feedback.stale_feedback_days(), *interactions})
-
-
-def _of_a_day(job: str) -> list[dg.AssetKey]:
-    names = ["raw_feedback", "checked_feedback", *(["raw_interactions"] if job == NIGHTLY else [])]
-    return [dg.AssetKey(name) for name in names]
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:

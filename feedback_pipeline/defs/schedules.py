@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from feedback_pipeline.defs.jobs import nightly_aggregation
+from feedback_pipeline.defs.requests import requests_for
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.settings import get_settings
 
@@ -19,5 +20,4 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext, feedback: Feedback) 
     """Every night at 02:00: each day whose stored tables are older than the store, also days an outage has missed."""
     night = context.scheduled_execution_time.date().isoformat()
     days = {*feedback.stale_feedback_days(), *feedback.stale_interaction_days()} or {today()}
-    for day in sorted(days):
-        yield dg.RunRequest(run_key=f"{night}/{day}", partition_key=day)
+    yield from requests_for(nightly_aggregation.name, sorted(days), night)

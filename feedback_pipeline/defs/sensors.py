@@ -4,6 +4,7 @@ import dagster as dg
 
 from feedback_pipeline.defs.jobs import promote_verified
 from feedback_pipeline.defs.notify import post_failure
+from feedback_pipeline.defs.requests import requests_for
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.store import latest_decision_seq
 
@@ -28,7 +29,7 @@ def verified_feedback_sensor(
     days = feedback.stale_feedback_days()
     if not days:
         return dg.SensorResult(skip_reason=f"event {newest} has been promoted already", cursor=str(newest))
-    requests = [dg.RunRequest(run_key=f"decision-{newest}/{day}", partition_key=day) for day in days]
+    requests = list(requests_for(promote_verified.name, days, f"decision-{newest}"))
     return dg.SensorResult(run_requests=requests, cursor=str(newest))
 
 

@@ -16,6 +16,10 @@ class UnknownReleaseError(LookupError):
     """There is no such dataset or version; the text lists what there is."""
 
 
+class DamagedReleaseError(RuntimeError):
+    """A manifest cannot be read; the text names it."""
+
+
 @dataclass(frozen=True)
 class Release:
     """One published version of a dataset.
@@ -61,9 +65,13 @@ class ReleaseCatalog:
         return sorted(int(match.group(1)) for folder in folders if (match := _VERSION.fullmatch(folder)))
 
     def latest(self, name: str) -> Release | None:
-        """Return the version that ``latest`` points at, or None before the first."""
-        pointer = read_json(self._pointer_path(name))
-        return self._read(name, pointer["version"]) if pointer else None
+        """Return the version that ``latest`` points at, the newest if that is lost, or None before the first."""
+        try:
+            pointer = read_json(self._pointer_path(name))
+        except ValueError:
+            pointer = None
+        pointed = self._read(name, pointer["version"]) if pointer else None
+        return pointed or self.newest(name)
 
     def newest(self, name: str) -> Release | None:
         """Return the version with the highest number: ``latest``, unless a publisher died just before moving it."""
@@ -86,6 +94,7 @@ class ReleaseCatalog:
 
         Raises:
             UnknownReleaseError: no such name or version.
+            DamagedReleaseError: its manifest cannot be read.
         """
         match = _REFERENCE.fullmatch(reference)
         if not match or match["name"] not in self.names():
@@ -108,7 +117,12 @@ class ReleaseCatalog:
 
     def _read(self, name: str, version: int) -> Release | None:
         folder = self.folder(name, version)
-        manifest = read_json(f"{folder}/manifest.json")
+        try:
+            manifest = read_json(f"{folder}/manifest.json")
+        except ValueError as error:
+            raise DamagedReleaseError(
+                f"{folder}/manifest.json is damaged ({error}); restore the version from a backup, or delete its folder"
+            ) from error
         return Release(name, version, folder, manifest) if manifest else None
 
     def _pointer_path(self, name: str) -> str:

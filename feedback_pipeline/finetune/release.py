@@ -1,14 +1,18 @@
 """Publishing a version: files first, then the manifest, then ``latest``. Equal content publishes nothing.
 
 Until its manifest is there a version does not exist for readers; what a crash left behind is swept away by the next
-publisher. On a local disk the whole folder appears by one rename.
+publisher. On a local disk publishers wait for each other, and the whole folder appears by one rename; on an object
+store there must be one publisher at a time, which the pool ``releases`` sees to.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock
 from fsspec.implementations.local import LocalFileSystem
 
 from feedback_pipeline import __version__
@@ -43,7 +47,28 @@ def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, polic
 
     Raises:
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
+        DamagedReleaseError: the manifest of the newest version cannot be read.
     """
+    with _only_publisher(f"{catalog.root}/{name}"):
+        return _publish(catalog, name, deduped, policy)
+
+
+@contextmanager
+def _only_publisher(folder: str) -> Iterator[None]:
+    fs, inner = filesystem(folder)
+    if not isinstance(fs, LocalFileSystem):
+        yield
+        return
+    try:
+        Path(inner).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(Path(inner) / ".publishing.lock").acquire()
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror or error}; make it writable") from error
+    with lock:
+        yield
+
+
+def _publish(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: ReleasePolicy) -> ReleaseResult:
     newest = catalog.newest(name)
     if newest is None and not deduped.num_rows:
         return ReleaseResult(None, published=False)
@@ -89,7 +114,8 @@ def _manifest(
 def _write_version(folder: str, splits: dict[str, pa.Table], manifest: dict[str, Any]) -> None:
     fs, _ = filesystem(folder)
     target = _staging(folder) if isinstance(fs, LocalFileSystem) else folder
-    _sweep(target)
+    for left_over in {target, folder}:
+        _sweep(left_over)
     files = {f"data/{name}": content for split, table in splits.items() for name, content in _parquet(split, table)}
     files["README.md"] = dataset_card(manifest).encode()
     for name, content in sorted(files.items()):
@@ -114,15 +140,17 @@ def _staging(folder: str) -> str:
 
 
 def _sweep(folder: str) -> None:
+    """Remove what lies where a new version will stand: it has no manifest, or it would be a version."""
     fs, inner = filesystem(folder)
-    if fs.exists(inner):
-        fs.rm(inner, recursive=True)
+    try:
+        if fs.exists(inner):
+            fs.rm(inner, recursive=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {folder}: {error.strerror or error}; make it writable") from error
 
 
 def _appear(staged: Path, folder: Path) -> None:
     try:
         staged.rename(folder)
     except OSError as error:
-        raise StorageError(
-            f"cannot publish {folder}: {error.strerror or error}; another process may have published it: run again"
-        ) from error
+        raise StorageError(f"cannot publish {folder}: {error.strerror or error}; run again") from error

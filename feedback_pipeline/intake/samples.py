@@ -42,7 +42,9 @@ def load_samples(store: Store, settings: Settings) -> SampleReport:
     shop = settings.local_root / "samples" / "shop.sqlite"
     if not shop.exists():
         shop.parent.mkdir(parents=True, exist_ok=True)
-        runpy.run_path(str(folder / "build_shop.py"))["build"](shop)
+        part = shop.with_suffix(".part")
+        runpy.run_path(str(folder / "build_shop.py"))["build"](part)
+        part.replace(shop)
     register_database(store, DATABASE_ID, "sqlite", url=str(shop))
     corrections = import_corrections(
         store, [folder / "corrections.jsonl"], settings=settings, source=SOURCE, verify_as=REVIEWER

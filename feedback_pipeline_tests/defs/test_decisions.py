@@ -1,0 +1,125 @@
+"""What reviewers decide reaches the index and the dataset, on whatever day it was decided."""
+
+import datetime
+
+import pytest
+from sqlalchemy import text
+
+from feedback_pipeline.defs.launch import NIGHTLY
+from feedback_pipeline.store import register_database
+from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
+
+DDL = "CREATE TABLE river (name TEXT, state TEXT); CREATE TABLE state (name TEXT);"
+QUESTION = "how many rivers cross state number 1"
+
+
+@pytest.fixture
+def ids(pipeline: Pipeline) -> list[str]:
+    """Three corrections, of which the first two are live."""
+    register_database(pipeline.store, "geo", "sqlite", ddl=DDL)
+    ids = pipeline.submit(*(correction(number) for number in (1, 2, 3)))
+    pipeline.decide(ids[:2], "verified")
+    pipeline.run()
+    return ids
+
+
+def taught(pipeline: Pipeline) -> set[str]:
+    return {feedback_id for row in pipeline.stage("deduped_feedback")["feedback_ids"].to_pylist() for feedback_id in row}
+
+
+def test_verified_later_becomes_retrievable_and_applied(pipeline: Pipeline, ids: list[str]) -> None:
+    assert pipeline.status(ids[2]) == "pending"
+
+    pipeline.decide(ids[2:], "verified")
+    pipeline.run()
+
+    assert {pipeline.status(feedback_id) for feedback_id in ids} == {"applied"}
+    assert pipeline.similar("how many rivers cross state number 3")[0].feedback_id == ids[2]
+    assert (pipeline.live().version, pipeline.live().rows, pipeline.latest().version) == (2, 3, 2)
+
+
+@pytest.mark.parametrize("event", ["rejected", "withdrawn", "superseded"])
+def test_what_is_taken_back_leaves_index_and_dataset(pipeline: Pipeline, ids: list[str], event: str) -> None:
+    pipeline.decide(ids[:1], event)
+    pipeline.run()
+
+    assert pipeline.status(ids[0]) == event
+    assert [example.feedback_id for example in pipeline.similar(QUESTION)] == [ids[1]]
+    assert (pipeline.latest().version, sum(pipeline.latest().rows.values())) == (2, 1)
+    assert taught(pipeline) == {ids[1]}
+
+
+def test_everything_taken_back_is_an_empty_index_and_an_empty_version(pipeline: Pipeline, ids: list[str]) -> None:
+    pipeline.decide(ids[:2], "rejected")
+    pipeline.run()
+
+    assert pipeline.similar(QUESTION) == []
+    assert (pipeline.live().rows, sum(pipeline.latest().rows.values())) == (0, 0)
+
+
+def test_of_two_rivals_both_are_set_aside(pipeline: Pipeline, ids: list[str]) -> None:
+    [rival] = pipeline.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
+    pipeline.decide([rival], "verified")
+    pipeline.run()
+
+    assert {pipeline.dropped("deduped_feedback")[i] for i in (ids[0], rival)} == {"conflict"}
+    assert (pipeline.status(ids[0]), pipeline.status(rival)) == ("verified", "verified")
+    assert pipeline.events(ids[0])[-1] == "set_aside"
+    assert taught(pipeline) == {ids[1]}
+
+
+def test_the_rival_that_is_left_is_applied_again(pipeline: Pipeline, ids: list[str]) -> None:
+    [rival] = pipeline.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
+    pipeline.decide([rival], "verified")
+    pipeline.run()
+    pipeline.decide([rival], "rejected")
+    pipeline.run()
+
+    assert pipeline.status(ids[0]) == "applied"
+    assert pipeline.events(ids[0])[-3:] == ["applied", "set_aside", "applied"]
+
+
+def test_missed_days_are_caught_up_by_one_nightly_run(pipeline: Pipeline) -> None:
+    earlier = TODAY - datetime.timedelta(days=3)
+    ids = pipeline.submit(correction(1), correction(2), day=earlier)
+    pipeline.decide(ids, "verified", YESTERDAY)
+
+    outcome = pipeline.run(NIGHTLY)
+
+    assert outcome.days == [earlier.isoformat(), YESTERDAY.isoformat()]
+    assert {pipeline.status(feedback_id) for feedback_id in ids} == {"applied"}
+    assert pipeline.stage("raw_feedback", earlier.isoformat())["event"].to_pylist() == ["submitted"] * 2
+    assert pipeline.feedback.stale_feedback_days() == []
+
+
+def test_a_database_registered_later_is_checked_against(pipeline: Pipeline) -> None:
+    ids = pipeline.submit(correction(1), correction(2, "SELECT count(*) FROM lake"), day=YESTERDAY)
+    pipeline.decide(ids, "verified", YESTERDAY)
+    pipeline.run()
+    with pipeline.store.begin() as session:  # an override would let an unknown name pass
+        session.execute(text("UPDATE feedback_events SET payload = NULL"))
+    assert pipeline.live().rows == 2
+
+    register_database(pipeline.store, "geo", "sqlite", ddl=DDL)
+    assert pipeline.feedback.stale_feedback_days() == [YESTERDAY.isoformat()]
+    (pipeline.root / "tables" / "raw_feedback" / YESTERDAY.isoformat() / "current.json").unlink()
+    pipeline.run()
+
+    assert pipeline.dropped("verified_feedback") == {ids[1]: "failed check: names_resolve"}
+    assert [pipeline.status(feedback_id) for feedback_id in ids] == ["applied", "verified"]
+    assert pipeline.events(ids[1])[-1] == "set_aside"
+    assert taught(pipeline) == {ids[0]}
+
+
+def test_an_old_day_made_again_is_the_same(pipeline: Pipeline, ids: list[str]) -> None:
+    pipeline.move(ids, YESTERDAY)
+    pipeline.move(ids[:2], YESTERDAY, "verified")
+    pipeline.run()
+    before, events = pipeline.digests(), pipeline.event_count()
+    for stage in ("raw_feedback", "checked_feedback"):
+        (pipeline.root / "tables" / stage / YESTERDAY.isoformat() / "current.json").unlink()
+
+    assert pipeline.run().days == [YESTERDAY.isoformat()]
+
+    assert pipeline.digests() == before
+    assert pipeline.event_count() == events
