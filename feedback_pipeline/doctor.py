@@ -11,8 +11,8 @@ from dotenv import dotenv_values
 
 from feedback_pipeline.curation.encoder import ModelNotFoundError, SentenceEncoder
 from feedback_pipeline.example_index.catalog import IndexCatalog
+from feedback_pipeline.example_index.query_encoder import open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.retrieval.encoder import open_encoder
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
     DatabaseUnreachableError,

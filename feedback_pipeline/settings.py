@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     def _a_time_zone(cls, value: str) -> str:
         try:
             return ZoneInfo(value).key
-        except (ZoneInfoNotFoundError, OSError) as error:
+        except (ZoneInfoNotFoundError, OSError, ValueError) as error:
             raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Berlin") from error
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import tokenizers
 
-from feedback_pipeline.retrieval.encoder import QueryEncoder, encoder_folder
+from feedback_pipeline.example_index.query_encoder import QueryEncoder, encoder_folder
 
 
 class HashEncoder:

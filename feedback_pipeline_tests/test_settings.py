@@ -94,5 +94,5 @@ def test_telemetry_is_off_unless_the_user_chose_otherwise():
     "wrong", [{"partitions_start": "yesterday"}, {"schedule_timezone": "Mars/Olympus"}, {"schedule_timezone": ""}]
 )
 def test_days_and_time_zones_are_checked_at_once(wrong: dict[str, str]):
-    with pytest.raises(ValidationError, match="yesterday|time zone"):
+    with pytest.raises(ValidationError, match=r"yesterday|time zone"):
         Settings(**wrong)  # pyright: ignore[reportArgumentType]

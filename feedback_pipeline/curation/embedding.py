@@ -16,6 +16,11 @@ from feedback_pipeline.schemas import embedded_feedback, require
 from feedback_pipeline.tables.embedding_cache import text_key
 
 _TEXTS_PER_STEP = 4_096
+_FEW_TEXTS = 1_500
+"""Up to here a small encoder is done before the bulk model's libraries are even imported."""
+
+Encode = Callable[[list[str]], np.ndarray]
+"""Texts to float32 unit vectors of shape (texts, dimension)."""
 
 
 class EmbeddingError(ValueError):
@@ -48,6 +53,7 @@ def embed(
     encoder: Encoder,
     cache: VectorCache,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    quick: Callable[[], Encode | None] = lambda: None,
 ) -> EmbeddingResult:
     """Add a ``vector`` to each row of schemas.DEDUPED_FEEDBACK.
 
@@ -56,6 +62,7 @@ def embed(
         encoder: embeds ``natural_query``.
         cache: remembers vectors by model and text; each step of 4,096 texts is kept at once, so a crash loses one step.
         progress: told (texts done, texts to do) after each step.
+        quick: opens an encoder of the same model for few texts, if there is one; asked only when it is worth it.
 
     Raises:
         EmbeddingError: the model gave vectors of another number or dimension than it promised, or not finite ones.
@@ -64,8 +71,9 @@ def embed(
     keys = pa.array([text_key(text) for text in rows["natural_query"].to_pylist()], pa.string())
     known = cache.load()
     new = _new_texts(rows["natural_query"], keys, known["key"])
+    encode = (quick() if 0 < len(new) <= _FEW_TEXTS else None) or encoder.encode
     for done, texts in _steps(new):
-        cache.append(texts, _checked(encoder.encode(texts), len(texts), encoder.dimension))
+        cache.append(texts, _checked(encode(texts), len(texts), encoder.dimension))
         progress(done, len(new))
     known = cache.load() if new else known
     table = rows.append_column("vector", _vectors_of(keys, known))

@@ -74,7 +74,8 @@ def embedded_feedback(
     def report(done: int, total: int) -> None:
         context.log.info(f"embedded {done:,} of {total:,} new questions")
 
-    result = embed(deduped_feedback.to_arrow(), feedback.encoder, feedback.embedding_cache, report)
+    cache, quick = feedback.embedding_cache, feedback.quick_encoder
+    result = embed(deduped_feedback.to_arrow(), feedback.encoder, cache, report, quick)
     counts = {"embedded_now": result.new_texts, "from_cache": result.cached_texts}
     model = {"model": feedback.settings.embedding_model, "model_fingerprint": feedback.encoder.fingerprint}
     context.add_output_metadata(table_metadata(result.table, **counts, **model))

@@ -99,9 +99,15 @@ def _stale_days(job: str) -> list[str]:
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    failures = {}
+    failures, explained = {}, set()
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if evaluation.blocking and not evaluation.passed:
+                asset = evaluation.asset_key.to_user_string()
+                failures[f"check {evaluation.check_name} of {asset}"] = evaluation.description or "failed"
+                explained.add(event.step_key)
+        elif event.is_step_failure and event.step_key not in explained:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
             failures[str(event.step_key)] = (cause.message if cause else event.message or "failed").strip()

@@ -6,8 +6,10 @@ from functools import cached_property, lru_cache
 import dagster as dg
 
 from feedback_pipeline.checking import checker_from
+from feedback_pipeline.curation.embedding import Encode
 from feedback_pipeline.curation.encoder import SentenceEncoder
 from feedback_pipeline.example_index.catalog import IndexCatalog
+from feedback_pipeline.example_index.query_encoder import EncoderNotFoundError, open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.settings import Settings, get_settings
 from feedback_pipeline.store import Store, check_states, event_days, interaction_days, open_store
@@ -66,6 +68,13 @@ class Feedback(dg.ConfigurableResource):
     def encoder(self) -> SentenceEncoder:
         """The embedding model; it loads at the first text."""
         return SentenceEncoder(self.settings.embedding_model)
+
+    def quick_encoder(self) -> Encode | None:
+        """Open the exported encoder of the present model, where an index has been published with it."""
+        try:
+            return open_encoder(self.settings.storage_root, self.encoder.fingerprint).encode_all
+        except EncoderNotFoundError:
+            return None
 
     @cached_property
     def embedding_cache(self) -> EmbeddingCache:

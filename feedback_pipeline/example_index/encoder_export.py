@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from feedback_pipeline.curation.encoder import SentenceEncoder, load_model, model_folder
-from feedback_pipeline.retrieval.encoder import ENCODER_FILES, QueryEncoder, encoder_folder
+from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, QueryEncoder, encoder_folder
 from feedback_pipeline.tables.files import filesystem, write_bytes, write_json
 
 _PROBES = ["How many orders came from Berlin?", "top 5", "list " * 300]

@@ -127,7 +127,7 @@ def _write_version(folder: str, splits: dict[str, pa.Table], manifest: dict[str,
 
 
 def _parquet(split: str, table: pa.Table) -> list[tuple[str, bytes]]:
-    parts = range(0, table.num_rows, _ROWS_PER_FILE)
+    parts = range(0, max(table.num_rows, 1), _ROWS_PER_FILE)
     return [
         (f"{split}-{number:05d}-of-{len(parts):05d}.parquet", parquet_bytes(table.slice(start, _ROWS_PER_FILE)))
         for number, start in enumerate(parts)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from feedback_pipeline.example_index.catalog import IndexCatalog, IndexNotFoundError, Publication
-from feedback_pipeline.retrieval.encoder import EncoderNotFoundError, open_encoder
+from feedback_pipeline.example_index.query_encoder import EncoderNotFoundError, open_encoder
 from feedback_pipeline.retrieval.example import Example
 from feedback_pipeline.retrieval.slices import DatabaseSlice, SliceCache
 from feedback_pipeline.settings import Settings, get_settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from lancedb.table import Table
 
-    from feedback_pipeline.retrieval.encoder import QueryEncoder
+    from feedback_pipeline.example_index.query_encoder import QueryEncoder
 
 logger = logging.getLogger(__name__)
 

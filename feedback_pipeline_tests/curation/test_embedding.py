@@ -121,3 +121,24 @@ def test_vectors_that_cannot_be_used_are_refused_and_not_remembered(
         embed(deduped("a"), encoder, cache)
 
     assert cache.load().num_rows == 0
+
+
+def test_few_new_texts_are_left_to_the_quick_encoder(encoder: HashEncoder, cache: EmbeddingCache):
+    asked: list[list[str]] = []
+
+    def quick(texts: list[str]) -> np.ndarray:
+        asked.append(texts)
+        return HashEncoder().encode(texts)
+
+    result = embed(deduped("one", "two"), encoder, cache, quick=lambda: quick)
+    embed(deduped("one", "two"), encoder, cache, quick=lambda: quick)
+
+    assert asked == [["one", "two"]]
+    assert result.new_texts == 2
+    assert np.allclose(result.table["vector"].to_pylist(), HashEncoder().encode(["one", "two"]))
+
+
+def test_without_a_quick_encoder_the_model_does_it(encoder: HashEncoder, cache: EmbeddingCache):
+    result = embed(deduped("one"), encoder, cache, quick=lambda: None)
+
+    assert result.new_texts == 1

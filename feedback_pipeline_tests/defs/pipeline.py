@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import func, select, update
 
+from feedback_pipeline.checking import check_and_record, checker_from
 from feedback_pipeline.defs.launch import PROMOTE, JobOutcome, run_job
 from feedback_pipeline.defs.resources import Feedback, _opened
 from feedback_pipeline.example_index.catalog import Publication
 from feedback_pipeline.finetune.catalog import Release
 from feedback_pipeline.intake.samples import load_samples
+from feedback_pipeline.intake.stored import stored_submissions
 from feedback_pipeline.retrieval import Example, Retriever
 from feedback_pipeline.settings import Settings, get_settings
 from feedback_pipeline.store import Store, Submission, decide, get_feedback, list_feedback, submit_many
@@ -74,9 +76,9 @@ class Pipeline:
         return ids
 
     def decide(self, ids: list[str], event: str, day: date = TODAY) -> None:
-        """Let ``event`` happen on ``day``; a verdict that is missing is overridden."""
-        payload = {"override": True} if event == "verified" else None
-        outcomes = decide(self.store, ids, event, actor="ada", reason="test", payload=payload)
+        """Let ``event`` happen on ``day``, after the automatic checks."""
+        check_and_record(self.store, stored_submissions(self.store, ids), checker_from(self.store, self.settings))
+        outcomes = decide(self.store, ids, event, actor="ada", reason="test")
         assert {decision.outcome for decision in outcomes} == {"done"}, outcomes
         self.move(ids, day, event)
 

@@ -7,7 +7,12 @@ import pytest
 
 from feedback_pipeline.curation.encoder import SentenceEncoder
 from feedback_pipeline.example_index.encoder_export import export_encoder
-from feedback_pipeline.retrieval.encoder import ENCODER_FILES, EncoderNotFoundError, QueryEncoder, open_encoder
+from feedback_pipeline.example_index.query_encoder import (
+    ENCODER_FILES,
+    EncoderNotFoundError,
+    QueryEncoder,
+    open_encoder,
+)
 
 TEXTS = [
     "How many orders came from Berlin?",

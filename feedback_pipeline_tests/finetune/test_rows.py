@@ -10,7 +10,10 @@ from feedback_pipeline.finetune.rows import SPLITS, content_digest, split_of, sp
 from feedback_pipeline_tests.finetune.samples import deduped, examples
 
 rows = st.lists(
-    st.tuples(st.integers(0, 60), st.sampled_from("abcdefghijklmnop")), min_size=1, max_size=40, unique_by=lambda r: r[0]
+    st.tuples(st.integers(0, 60), st.sampled_from("abcdefghijklmnop")),
+    min_size=1,
+    max_size=40,
+    unique_by=lambda r: r[0],
 )
 
 
@@ -70,10 +73,9 @@ def test_the_order_rows_come_in_changes_no_digest():
 
 def test_a_changed_row_changes_the_digest():
     table = examples(5)
-    heavier = table.set_column(table.schema.get_field_index("weight"), table.schema.field("weight"), [[2, 1, 1, 1, 1]])
+    weight = table.schema.get_field_index("weight")
+    heavier = table.set_column(weight, table.schema.field(weight), pa.array([2, 1, 1, 1, 1], pa.int32()))
 
-    digests = {
-        content_digest(split_rows(rows, validation_percent=10, test_percent=10)) for rows in (table, heavier)
-    }
+    digests = {content_digest(split_rows(rows, validation_percent=10, test_percent=10)) for rows in (table, heavier)}
 
     assert len(digests) == 2

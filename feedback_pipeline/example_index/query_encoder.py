@@ -72,6 +72,10 @@ class QueryEncoder:
         }
         return np.asarray(self._session.run(None, inputs)[0])[0]
 
+    def encode_all(self, texts: list[str]) -> np.ndarray:
+        """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""
+        return np.stack([self.encode(text) for text in texts])
+
 
 def open_encoder(root: str, fingerprint: str) -> QueryEncoder:
     """Open the encoder of a model; from a remote storage root it is downloaded once per machine."""

@@ -8,7 +8,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from feedback_pipeline.retrieval.encoder import ENCODER_FILES, EncoderNotFoundError, open_encoder
+from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, EncoderNotFoundError, open_encoder
 from feedback_pipeline_tests.encoders import TinyEncoder
 
 
