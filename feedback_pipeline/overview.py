@@ -69,6 +69,12 @@ def overview(settings: Settings) -> Overview:
     return Overview(stages, index, releases)
 
 
+def published(settings: Settings) -> tuple[object, ...]:
+    """Return what is published, in a form that changes when, and only when, something new is published."""
+    index = IndexCatalog(settings.storage_root).live()
+    return (index, *((release.name, release.version) for release in latest_releases(settings)))
+
+
 def latest_releases(settings: Settings) -> list[Release]:
     """Return the latest release of every dataset."""
     catalog = ReleaseCatalog(settings.storage_root)
@@ -85,7 +91,8 @@ def _checked(tables: StageTables) -> StageOverview:
     checked = tables.read("checked_feedback", CHECKED_FEEDBACK)
     failed = Counter(checked.where(~col("passed")).select("failed_check").to_pydict()["failed_check"])
     passed = checked.where(col("passed")).count_rows()
-    confirmations = checked.where(col("passed") & col("checks").contains("it corrects nothing")).count_rows()
+    agreeing = col("passed") & ~col("is_error_pair") & col("generated_sql").not_null()
+    confirmations = checked.where(agreeing).count_rows()
     remark = f"pass; {confirmations} of them confirm the generated SQL" if confirmations else "pass"
     return StageOverview("checked_feedback", passed, _by_count(failed), remark)
 

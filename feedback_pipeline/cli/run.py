@@ -32,18 +32,19 @@ def run(
 ) -> None:
     """Run the pipeline once in this process: raw → checked → verified → deduped → embedded → index and dataset."""
     with opened() as (settings, store):
-        from feedback_pipeline.overview import overview
+        from feedback_pipeline.overview import overview, published
 
-        before, example_before = overview(settings), _example(settings) if sample else None
+        before, example_before = published(settings), _example(settings) if sample else None
         if sample:
             _load_sample(store, settings)
         outcome = _run(job, settings)
         after, example_after = overview(settings), _example(settings) if sample else None
+        changed = published(settings) != before
     if as_json:
-        output.print_json(_document(outcome, before, after))
+        output.print_json(_document(outcome, after, changed))
         return
     _print_stages(after)
-    _print_published(before, after)
+    _print_published(after, changed)
     if sample:
         _print_examples(example_before, example_after)
 
@@ -81,19 +82,15 @@ def _example(settings: "Settings") -> "Example | None":
     return found[0] if found else None
 
 
-def _document(outcome: "JobOutcome", before: "Overview", after: "Overview") -> dict[str, Any]:
+def _document(outcome: "JobOutcome", after: "Overview", changed: bool) -> dict[str, Any]:
     return {
         "job": outcome.job,
         "days": outcome.days,
         "run_ids": outcome.run_ids,
-        "changed": _published(before) != _published(after),
+        "changed": changed,
         "seconds": outcome.seconds,
         **after.as_dict(),
     }
-
-
-def _published(state: "Overview") -> tuple[object, ...]:
-    return (state.index, *((release.name, release.version) for release in state.releases))
 
 
 def _print_stages(state: "Overview") -> None:
@@ -104,9 +101,9 @@ def _print_stages(state: "Overview") -> None:
     output.print_table(["stage", "rows", "left out", "remark"], rows)
 
 
-def _print_published(before: "Overview", after: "Overview") -> None:
+def _print_published(after: "Overview", changed: bool) -> None:
     output.say("")
-    if _published(before) == _published(after):
+    if not changed:
         output.say("Nothing has changed: same content, same digests, no new version.")
     for release in after.releases:
         output.say(f"dataset  {release.name} v{release.version}  {release.path}")

@@ -6,6 +6,9 @@ import sys
 import dagster as dg
 from dagster import DagsterEventType
 
+_CONSEQUENCE = "Dependencies for step"
+"""How Dagster's own remarks begin about steps that a failure, shown already, has kept from running."""
+
 
 class _ConciseHandler(logging.StreamHandler):
     """Prints log calls of assets, each asset with rows and time, failed checks and failures."""
@@ -24,7 +27,8 @@ class _ConciseHandler(logging.StreamHandler):
         meta = getattr(record, "dagster_meta", {})
         event: dg.DagsterEvent | None = meta.get("dagster_event")
         if event is None:
-            return f"  {meta.get('orig_message', record.getMessage())}" if record.levelno >= logging.INFO else None
+            message = str(meta.get("orig_message", record.getMessage()))
+            return f"  {message}" if record.levelno >= logging.INFO and not message.startswith(_CONSEQUENCE) else None
         return self._event_line(event)
 
     def _event_line(self, event: dg.DagsterEvent) -> str | None:

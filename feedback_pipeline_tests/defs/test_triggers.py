@@ -1,0 +1,147 @@
+"""Schedule and sensor: what they ask for, and that they neither repeat themselves nor forget."""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from feedback_pipeline.definitions import defs
+from feedback_pipeline.defs.schedules import nightly_schedule
+from feedback_pipeline.defs.sensors import verified_feedback_sensor
+from feedback_pipeline.store import Interaction, latest_decision_seq, record_many
+from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
+
+NIGHT = datetime.fromisoformat("2026-11-05T02:00:00+00:00")
+LAST = {"dagster/priority": "-1"}
+
+
+def tick(pipeline: Pipeline, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
+    answer = verified_feedback_sensor(dg.build_sensor_context(cursor=cursor), feedback=pipeline.feedback)
+    assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+    return answer
+
+
+def requests(pipeline: Pipeline, cursor: str | None = None) -> list[dg.RunRequest]:
+    answer = tick(pipeline, cursor)
+    assert isinstance(answer, dg.SensorResult)
+    return list(answer.run_requests or [])
+
+
+def nightly(pipeline: Pipeline) -> list[dg.RunRequest]:
+    context = dg.build_schedule_context(scheduled_execution_time=NIGHT)
+    answer = nightly_schedule(context, feedback=pipeline.feedback)
+    return list(answer)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def tables_of_a_day(request: dg.RunRequest) -> set[str]:
+    return {key.to_user_string() for key in request.asset_selection or []}
+
+
+def verify(pipeline: Pipeline, number: int, day=TODAY) -> int:
+    pipeline.decide(pipeline.submit(correction(number), day=day), "verified", day)
+    return latest_decision_seq(pipeline.store)
+
+
+def test_nothing_decided_is_skipped(pipeline: Pipeline) -> None:
+    pipeline.submit(correction(1))
+
+    answer = tick(pipeline)
+
+    assert isinstance(answer, dg.SkipReason)
+    assert answer.skip_message == "no decision since event 0"
+
+
+def test_a_decision_asks_for_one_run_and_only_once(pipeline: Pipeline) -> None:
+    newest = verify(pipeline, 1)
+
+    answer = tick(pipeline)
+
+    assert isinstance(answer, dg.SensorResult)
+    [request] = answer.run_requests or []
+    assert (request.run_key, request.partition_key) == (f"decision-{newest}/{TODAY}", TODAY.isoformat())
+    assert (request.asset_selection, answer.cursor) == (None, str(newest))
+    assert isinstance(tick(pipeline, answer.cursor), dg.SkipReason)
+
+
+def test_the_pipelines_own_events_start_nothing(pipeline: Pipeline) -> None:
+    newest = verify(pipeline, 1)
+    pipeline.run()
+
+    assert isinstance(tick(pipeline, str(newest)), dg.SkipReason)
+
+
+def test_a_sensor_without_memory_runs_nothing_twice(pipeline: Pipeline) -> None:
+    newest = verify(pipeline, 1)
+    pipeline.run()
+
+    answer = tick(pipeline, cursor=None)
+
+    assert isinstance(answer, dg.SensorResult)
+    assert (answer.run_requests, answer.cursor) == ([], str(newest))
+    assert answer.skip_reason is not None
+    assert "promoted already" in str(answer.skip_reason.skip_message)
+
+
+def test_a_decision_made_while_a_run_is_going_on_gets_a_run_of_its_own(pipeline: Pipeline) -> None:
+    first = verify(pipeline, 1)
+    asked = requests(pipeline)
+    second = verify(pipeline, 2)
+
+    again = requests(pipeline, str(first))
+
+    assert second > first
+    assert {request.run_key for request in asked}.isdisjoint({request.run_key for request in again})
+    pipeline.run()
+    assert pipeline.live().rows == 2
+
+
+def test_missed_days_come_first_and_one_whole_run_comes_last(pipeline: Pipeline) -> None:
+    earlier = TODAY - timedelta(days=3)
+    for number, day in enumerate([earlier, YESTERDAY, TODAY]):
+        newest = verify(pipeline, number, day)
+
+    *days, last = requests(pipeline)
+
+    assert [request.partition_key for request in days] == [earlier.isoformat(), YESTERDAY.isoformat()]
+    assert all(tables_of_a_day(request) == {"raw_feedback", "checked_feedback"} for request in days)
+    assert (last.partition_key, last.asset_selection, dict(last.tags)) == (TODAY.isoformat(), None, LAST)
+    assert last.run_key == f"decision-{newest}/{TODAY}"
+
+
+def test_the_runs_asked_for_bring_everything_up_to_date(pipeline: Pipeline) -> None:
+    """Verified on one day and rejected on the next: no run in between may fail or publish it."""
+    ids = pipeline.submit(correction(1), correction(2), day=YESTERDAY)
+    pipeline.decide(ids, "verified", YESTERDAY)
+    pipeline.decide(ids[:1], "rejected", TODAY)
+
+    job = defs.resolve_job_def("promote_verified")
+    for request in requests(pipeline):
+        selection = list(request.asset_selection or []) or None
+        assert job.execute_in_process(partition_key=request.partition_key, asset_selection=selection).success
+
+    assert [example.feedback_id for example in pipeline.similar("rivers")] == [ids[1]]
+    assert pipeline.feedback.stale_feedback_days() == []
+
+
+def test_a_night_with_nothing_new_runs_today_once(pipeline: Pipeline) -> None:
+    [request] = nightly(pipeline)
+
+    assert request.partition_key is not None
+    assert request.run_key == f"2026-11-05/{request.partition_key}"
+    assert abs(datetime.fromisoformat(request.partition_key).date() - TODAY) <= timedelta(days=1)
+
+
+def test_the_night_takes_up_all_stale_days_of_feedback_and_interactions(pipeline: Pipeline) -> None:
+    verify(pipeline, 1, YESTERDAY)
+    record_many(pipeline.store, [Interaction("rag", "what is a river", source="test", client_key="i1")])
+
+    first, last = nightly(pipeline)
+
+    assert (first.partition_key, last.partition_key) == (YESTERDAY.isoformat(), TODAY.isoformat())
+    assert tables_of_a_day(first) == {"raw_feedback", "checked_feedback", "raw_interactions"}
+    assert last.asset_selection is None
+
+
+@pytest.mark.parametrize("name", ["nightly_aggregation", "promote_verified"])
+def test_runs_that_write_the_tables_follow_each_other(name: str) -> None:
+    assert defs.resolve_job_def(name).run_tags["feedback_pipeline/writes"] == "tables"

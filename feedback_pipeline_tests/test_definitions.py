@@ -1,0 +1,94 @@
+"""Dagster's entry: light, complete, and everything switched on."""
+
+import resource
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from feedback_pipeline.definitions import defs
+from feedback_pipeline_tests.store.running import ROOT
+
+HEAVY = ("torch", "sentence_transformers", "lancedb", "onnxruntime", "transformers")
+DAILY = {"raw_feedback", "raw_interactions", "checked_feedback"}
+GROUPS = {
+    "raw_feedback": "raw",
+    "raw_interactions": "raw",
+    "checked_feedback": "curation",
+    "verified_feedback": "curation",
+    "deduped_feedback": "curation",
+    "embedded_feedback": "curation",
+    "example_index": "serving",
+    "finetune_dataset": "training",
+}
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def load() -> float:
+    """Load the definitions in a process of their own; return its processor time."""
+    code = f"import sys, feedback_pipeline.definitions\nsys.exit(' '.join(set({HEAVY!r}) & set(sys.modules)) or 0)"
+    command = [sys.executable, "-W", "error::DeprecationWarning:feedback_pipeline", "-c", code]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def test_loading_is_quick_and_loads_nothing_heavy() -> None:
+    # Processor time: a busy machine must not fail this.
+    assert min(load() for _ in range(3)) < 3
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_asset_says_what_it_is_and_whose(name: str) -> None:
+    spec = SPECS[name]
+
+    assert spec.description
+    assert spec.owners == ["team:data-engineering"]
+    assert spec.kinds
+    assert spec.code_version
+    assert spec.group_name == GROUPS[name]
+    assert isinstance(spec.partitions_def, dg.DailyPartitionsDefinition) is (name in DAILY)
+
+
+def test_there_are_no_other_assets() -> None:
+    assert set(SPECS) == set(GROUPS)
+
+
+def test_every_stored_stage_is_checked_and_every_check_blocks() -> None:
+    checks = [spec for part in defs.asset_checks or [] for spec in part.check_specs]  # pyright: ignore[reportAttributeAccessIssue]
+
+    assert all(spec.blocking for spec in checks)
+    assert {spec.asset_key.to_user_string() for spec in checks} == set(GROUPS) - {"finetune_dataset"}
+
+
+def test_only_one_writer_at_a_time_has_the_index_and_the_releases() -> None:
+    pools = {
+        name: node.pools
+        for name in ("example_index", "finetune_dataset")
+        for node in [defs.resolve_assets_def(dg.AssetKey(name)).node_def]
+    }
+
+    assert pools == {"example_index": {"example_index"}, "finetune_dataset": {"releases"}}
+
+
+def test_jobs_cover_what_they_promise() -> None:
+    selected = {
+        name: {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+        for name in ("nightly_aggregation", "promote_verified")
+    }
+
+    assert selected["nightly_aggregation"] == set(GROUPS)
+    assert selected["promote_verified"] == set(GROUPS) - {"raw_interactions"}
+
+
+def test_schedule_and_sensors_start_switched_on() -> None:
+    schedule = defs.resolve_schedule_def("nightly_schedule")
+    sensors = [defs.resolve_sensor_def(name) for name in ("verified_feedback_sensor", "run_failure_alert")]
+
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
+    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.RUNNING] * 2
+    assert sensors[0].minimum_interval_seconds == 20
