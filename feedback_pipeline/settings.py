@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 QUIET = {
     "DO_NOT_TRACK": "1",
     "DAFT_ANALYTICS_ENABLED": "0",
+    "DAFT_PROGRESS_BAR": "0",
     "DAGSTER_DISABLE_TELEMETRY": "yes",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
