@@ -39,7 +39,7 @@ def load_samples(store: Store, settings: Settings) -> SampleReport:
     """
     folder = _folder()
     _refuse_to_mix(store, settings)
-    shop = settings.local_root / "samples" / "shop.sqlite"
+    shop = settings.local_root / "sample_database" / "shop.sqlite"
     if not shop.exists():
         shop.parent.mkdir(parents=True, exist_ok=True)
         part = shop.with_suffix(".part")
