@@ -1,6 +1,7 @@
 """``feedback-pipeline dev``: the development servers."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,4 +30,6 @@ def dev(
     location = ["-w", "workspace.yaml"] if Path("workspace.yaml").is_file() else ["-m", "feedback_pipeline.definitions"]
     typer.echo(f"Dagster UI on http://{host}:{port} (home {home})", err=True)
     command = [sys.executable, "-m", "dagster", "dev", *location, "-h", host, "-p", str(port)]
+    # A shell script that puts this in the background makes it ignore Ctrl-C, and with that every wish to end it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(sys.executable, command)  # noqa: S606 - the same interpreter, so that signals reach Dagster itself

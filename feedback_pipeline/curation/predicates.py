@@ -78,7 +78,22 @@ def _sort(connector: exp.Connector, dialect: str) -> None:
     if kind not in (exp.And, exp.Or):
         return
     in_order = sorted(_operands(connector, kind), key=lambda operand: _text(operand, dialect))
-    connector.replace(_chain(kind, in_order))
+    merged = connector.replace(_chain(kind, _without_repeats(in_order)))
+    if isinstance(merged.parent, exp.Paren):
+        _unwrap(merged.parent)
+
+
+def _without_repeats(ordered: list[exp.Expr]) -> list[exp.Expr]:
+    """Drop a comparison that stands twice, unless a function in it may give another value the second time."""
+    return [
+        operand
+        for number, operand in enumerate(ordered)
+        if number == 0 or operand != ordered[number - 1] or not _always_the_same(operand)
+    ]
+
+
+def _always_the_same(operand: exp.Expr) -> bool:
+    return type(operand) in _MIRRORED and operand.find(exp.Func) is None
 
 
 def _text(node: exp.Expr, dialect: str) -> str:

@@ -18,6 +18,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 from feedback_pipeline.curation.aliases import canonical_aliases
+from feedback_pipeline.curation.equivalences import rewrite_equivalences
 from feedback_pipeline.curation.predicates import canonical_predicates
 
 ANALYSIS_VERSION = 1
@@ -186,6 +187,7 @@ def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> 
     quoted_text_to_literals(tree, dialect, columns)
     normalize_identifiers(tree, dialect=dialect)
     canonical_aliases(tree)
+    rewrite_equivalences(tree)
     _drop_optional_words(tree)
     _keep_numeric_casts(tree, dialect)
     canonical_predicates(tree, dialect)

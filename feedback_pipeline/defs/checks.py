@@ -77,8 +77,7 @@ def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:
     def no_duplicate_key(feedback: Feedback) -> dg.AssetCheckResult:
         """No two rows have the same key."""
         table = feedback.tables.read_partition(stage)
-        known = table is not None and key in table.column_names
-        keys = table[key] if known else pa.chunked_array([], pa.string())
+        keys = _column(table, key)
         repeated = len(keys) - len(keys.unique())
         return _verdict(repeated == 0, f"{repeated} rows repeat a {key}", duplicates=repeated)
 
@@ -91,12 +90,18 @@ unique_keys = [key_check("verified_feedback", "feedback_id"), key_check("deduped
 @dg.asset_check(asset="embedded_feedback", blocking=True)
 def no_empty_vector(feedback: Feedback) -> dg.AssetCheckResult:
     """Every vector has length 1: none is missing, zero or infinite."""
-    table = feedback.tables.read_partition("embedded_feedback")
-    column = table["vector"].combine_chunks() if table is not None and "vector" in table.column_names else None
+    column = _column(feedback.tables.read_partition("embedded_feedback"), "vector").combine_chunks()
     if not isinstance(column, pa.FixedSizeListArray):
         return _verdict(False, "embedded_feedback has no column of vectors")
     bad = _bad_vectors(column) if len(column) else 0
     return _verdict(bad == 0, f"{bad} vectors are missing or not of length 1", bad_vectors=bad)
+
+
+def _column(table: pa.Table | None, name: str) -> pa.ChunkedArray:
+    """Return a column; an empty one where it is missing, which the contract's check reports."""
+    if table is None or name not in table.column_names:
+        return pa.chunked_array([], pa.string())
+    return table[name]
 
 
 def _bad_vectors(column: pa.FixedSizeListArray) -> int:

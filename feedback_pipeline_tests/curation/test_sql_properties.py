@@ -10,6 +10,7 @@ from feedback_pipeline_tests.curation.random_queries import COLUMNS, Query, Spel
 
 _DATABASE = database()
 _PIECES = ["a", "b", "c", "t.a", "0", "1", "'x'", "'1'", "NULL", "TRUE", "1 + 1", "- a", "a || c", '"zzz"']
+_LITERALS = ["0", "1", "'x'", "'1'", "'X'"]
 _OPERATORS = ["AND", "OR", "=", "<>", "<", "+", "||", "IS", "LIKE"]
 
 
@@ -36,6 +37,9 @@ expressions = st.recursive(
         st.builds("{} {} {}".format, inner, st.sampled_from(_OPERATORS), inner),
         st.builds("({})".format, inner),
         st.builds("(NOT {})".format, inner),
+        st.builds("({} BETWEEN {} AND {})".format, inner, inner, inner),
+        st.builds("({} IN ({}, {}))".format, inner, st.sampled_from(_LITERALS), st.sampled_from(_LITERALS)),
+        st.builds("CASE WHEN {} THEN {} ELSE NULL END".format, inner, inner),
         st.builds("CASE WHEN {} THEN {} END".format, inner, inner),
         st.builds("CAST({} AS {})".format, inner, st.sampled_from(["REAL", "NUMERIC", "INTEGER", "TEXT"])),
     ),

@@ -140,7 +140,7 @@ def correction(number: int | str, sql: str | None = None, **changes: str | int) 
 
 @contextmanager
 def pipeline_at(root: Path, encoders: Path) -> Iterator[Pipeline]:
-    """Let the environment mean ``root``; the query encoder is taken from ``encoders``, since exporting takes seconds."""
+    """Let the environment mean ``root``; the query encoder is linked from ``encoders``: exporting takes seconds."""
     root.mkdir(parents=True, exist_ok=True)
     if not (root / "encoders").exists():
         (root / "encoders").symlink_to(encoders)

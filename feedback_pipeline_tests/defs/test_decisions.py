@@ -6,20 +6,10 @@ import pytest
 
 from feedback_pipeline.defs.launch import NIGHTLY
 from feedback_pipeline.store import register_database
+from feedback_pipeline_tests.defs.conftest import DDL
 from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
 
-DDL = "CREATE TABLE river (name TEXT, state TEXT); CREATE TABLE state (name TEXT);"
 QUESTION = "how many rivers cross state number 1"
-
-
-@pytest.fixture
-def ids(pipeline: Pipeline) -> list[str]:
-    """Three corrections, of which the first two are live."""
-    register_database(pipeline.store, "geo", "sqlite", ddl=DDL)
-    ids = pipeline.submit(*(correction(number) for number in (1, 2, 3)))
-    pipeline.decide(ids[:2], "verified")
-    pipeline.run()
-    return ids
 
 
 def taught(pipeline: Pipeline) -> set[str]:
@@ -28,56 +18,56 @@ def taught(pipeline: Pipeline) -> set[str]:
     }
 
 
-def test_verified_later_becomes_retrievable_and_applied(pipeline: Pipeline, ids: list[str]) -> None:
-    assert pipeline.status(ids[2]) == "pending"
+def test_verified_later_becomes_retrievable_and_applied(learned: Pipeline, ids: list[str]) -> None:
+    assert learned.status(ids[2]) == "pending"
 
-    pipeline.decide(ids[2:], "verified")
-    pipeline.run()
+    learned.decide(ids[2:], "verified")
+    learned.run()
 
-    assert {pipeline.status(feedback_id) for feedback_id in ids} == {"applied"}
-    assert pipeline.similar("how many rivers cross state number 3")[0].feedback_id == ids[2]
-    assert (pipeline.live().version, pipeline.live().rows, pipeline.latest().version) == (2, 3, 2)
+    assert {learned.status(feedback_id) for feedback_id in ids} == {"applied"}
+    assert learned.similar("how many rivers cross state number 3")[0].feedback_id == ids[2]
+    assert (learned.live().version, learned.live().rows, learned.latest().version) == (2, 3, 2)
 
 
 @pytest.mark.parametrize("event", ["rejected", "withdrawn", "superseded"])
-def test_what_is_taken_back_leaves_index_and_dataset(pipeline: Pipeline, ids: list[str], event: str) -> None:
-    pipeline.decide(ids[:1], event)
-    pipeline.run()
+def test_what_is_taken_back_leaves_index_and_dataset(learned: Pipeline, ids: list[str], event: str) -> None:
+    learned.decide(ids[:1], event)
+    learned.run()
 
-    assert pipeline.status(ids[0]) == event
-    assert [example.feedback_id for example in pipeline.similar(QUESTION)] == [ids[1]]
-    assert (pipeline.latest().version, sum(pipeline.latest().rows.values())) == (2, 1)
-    assert taught(pipeline) == {ids[1]}
-
-
-def test_everything_taken_back_is_an_empty_index_and_an_empty_version(pipeline: Pipeline, ids: list[str]) -> None:
-    pipeline.decide(ids[:2], "rejected")
-    pipeline.run()
-
-    assert pipeline.similar(QUESTION) == []
-    assert (pipeline.live().rows, sum(pipeline.latest().rows.values())) == (0, 0)
+    assert learned.status(ids[0]) == event
+    assert [example.feedback_id for example in learned.similar(QUESTION)] == [ids[1]]
+    assert (learned.latest().version, sum(learned.latest().rows.values())) == (2, 1)
+    assert taught(learned) == {ids[1]}
 
 
-def test_of_two_rivals_both_are_set_aside(pipeline: Pipeline, ids: list[str]) -> None:
-    [rival] = pipeline.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
-    pipeline.decide([rival], "verified")
-    pipeline.run()
+def test_everything_taken_back_is_an_empty_index_and_an_empty_version(learned: Pipeline, ids: list[str]) -> None:
+    learned.decide(ids[:2], "rejected")
+    learned.run()
 
-    assert {pipeline.dropped("deduped_feedback")[i] for i in (ids[0], rival)} == {"conflict"}
-    assert (pipeline.status(ids[0]), pipeline.status(rival)) == ("verified", "verified")
-    assert pipeline.events(ids[0])[-1] == "set_aside"
-    assert taught(pipeline) == {ids[1]}
+    assert learned.similar(QUESTION) == []
+    assert (learned.live().rows, sum(learned.latest().rows.values())) == (0, 0)
 
 
-def test_the_rival_that_is_left_is_applied_again(pipeline: Pipeline, ids: list[str]) -> None:
-    [rival] = pipeline.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
-    pipeline.decide([rival], "verified")
-    pipeline.run()
-    pipeline.decide([rival], "rejected")
-    pipeline.run()
+def test_of_two_rivals_both_are_set_aside(learned: Pipeline, ids: list[str]) -> None:
+    [rival] = learned.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
+    learned.decide([rival], "verified")
+    learned.run()
 
-    assert pipeline.status(ids[0]) == "applied"
-    assert pipeline.events(ids[0])[-3:] == ["applied", "set_aside", "applied"]
+    assert {learned.dropped("deduped_feedback")[i] for i in (ids[0], rival)} == {"conflict"}
+    assert (learned.status(ids[0]), learned.status(rival)) == ("verified", "verified")
+    assert learned.events(ids[0])[-1] == "set_aside"
+    assert taught(learned) == {ids[1]}
+
+
+def test_the_rival_that_is_left_is_applied_again(learned: Pipeline, ids: list[str]) -> None:
+    [rival] = learned.submit(correction(1, "SELECT 42", client_key="rival", user_id="bob"))
+    learned.decide([rival], "verified")
+    learned.run()
+    learned.decide([rival], "rejected")
+    learned.run()
+
+    assert learned.status(ids[0]) == "applied"
+    assert learned.events(ids[0])[-3:] == ["applied", "set_aside", "applied"]
 
 
 def test_missed_days_are_caught_up_by_one_nightly_run(pipeline: Pipeline) -> None:

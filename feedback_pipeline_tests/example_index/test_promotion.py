@@ -50,7 +50,9 @@ def last_event(store: Store, feedback_id: str) -> dict:
     return get_feedback(store, feedback_id)["history"][-1]
 
 
-def test_everybody_behind_a_live_example_hears_of_it(sqlite_store: Store, catalog: IndexCatalog, ids: list[str]) -> None:
+def test_everybody_behind_a_live_example_hears_of_it(
+    sqlite_store: Store, catalog: IndexCatalog, ids: list[str]
+) -> None:
     result = promoted(sqlite_store, catalog, ids[:2])
 
     assert (result.applied, result.set_aside, result.published.changed) == (2, 0, True)
