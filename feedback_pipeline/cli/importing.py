@@ -47,7 +47,8 @@ def import_files(
 ) -> None:
     """Import corrections or interactions; importing the same rows again stores them once.
 
-    Exit codes: 0 all rows are in, 3 some were rejected (the report says where they are listed), 1 error.
+    Exit codes: 0 all rows are in, 3 some were rejected (the report says where they are listed) or known
+    with another content, 1 error.
     """
     files, columns = _files_and_mapping(paths, mapping or [])
     fields = _checked_mapping(kind, columns)
@@ -58,7 +59,7 @@ def import_files(
     report = _run(kind, files, options, as_json)
     _warn(report)
     output.print_json(report.as_dict()) if as_json else _summarise(report)
-    if report.rejected:
+    if report.rejected or report.differing:
         raise typer.Exit(SOME_ROWS_REJECTED)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from feedback_pipeline.cli import output
+from feedback_pipeline.cli.session import opened
 
 commands = typer.Typer(no_args_is_help=True, help="Look at the example index, and roll it back.")
 
@@ -44,11 +45,16 @@ def rollback(
 ) -> None:
     """Make an earlier publication live again, at once. The next publish follows the verified feedback again."""
     from feedback_pipeline.example_index.catalog import IndexCatalog
-    from feedback_pipeline.settings import get_settings
+    from feedback_pipeline.example_index.promotion import no_longer_vouched_for
 
-    publication = IndexCatalog(get_settings().storage_root).rollback(version)
+    with opened() as (settings, store):
+        catalog = IndexCatalog(settings.storage_root)
+        publication = catalog.rollback(version)
+        strangers = len(no_longer_vouched_for(store, catalog))
+    if strangers:
+        output.warn(f"{strangers} feedback(s) in it are withdrawn, rejected or pending by now, and are live again")
     if as_json:
-        output.print_json({"live": asdict(publication)})
+        output.print_json({"live": asdict(publication), "no_longer_vouched_for": strangers})
         return
     output.say(f"index version {publication.version} is live: {publication.rows:,} examples")
     output.say("The next run publishes what is verified then; reject or withdraw what should stay out.")

@@ -31,7 +31,9 @@ JsonOption = Annotated[bool, typer.Option("--json", callback=_remember, help="Pr
 
 def print_json(document: Any) -> None:
     """Print one JSON document, uncoloured and unwrapped. Times become ISO 8601."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+    # Bytes that are no UTF-8, in the name of a column, say, come here as half of a character pair.
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:

@@ -11,6 +11,7 @@ from sqlglot.schema import MappingSchema
 from feedback_pipeline.curation.sql import Columns, quoted_text_to_literals, referenced_tables
 
 _BUILT_IN_TABLES = {"oracle": {"dual": {"dummy": "TEXT"}}, "mysql": {"dual": {"dummy": "TEXT"}}}
+_CATALOGUES = {"information_schema", "pg_catalog", "sys", "mysql"}
 _BUILT_IN_COLUMNS = {"sqlite": ("rowid", "oid", "_rowid_"), "postgres": ("ctid",)}
 
 
@@ -24,11 +25,20 @@ def unresolved_name(tree: exp.Query, dialect: str, schema_json: str, columns: Co
         columns: ``{table: {column: type}}``.
 
     """
+    if _cannot_tell(tree):
+        return None
     known_tables = {name.lower() for name in columns}.union(_BUILT_IN_TABLES.get(dialect, {}))
     missing = sorted({t.name for t in referenced_tables(tree) if t.name.lower() not in known_tables})
     if missing:
         return f"no table {_quoted(missing)}; the schema has {_quoted(sorted(columns)[:12])}"
     return _unresolved_column(tree.copy(), dialect, _prepared_schema(schema_json, dialect), columns)
+
+
+def _cannot_tell(tree: exp.Query) -> bool:
+    """Tell whether names may come from elsewhere: from a function in FROM, or the database's own catalogue."""
+    if tree.find(exp.Unnest, exp.Lateral, exp.TableFromRows):
+        return True
+    return any(table.db.lower() in _CATALOGUES for table in tree.find_all(exp.Table))
 
 
 def _unresolved_column(tree: exp.Query, dialect: str, schema: MappingSchema, columns: Columns) -> str | None:

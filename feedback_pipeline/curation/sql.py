@@ -32,6 +32,13 @@ _COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
 _DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
 _UNKNOWN_TO_CONFIRMER = "generic"
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.DDL, exp.Command, exp.Into, exp.Lock)
+_TEXT_OR_COLUMN = "TEXT_OR_COLUMN"
+_ACTING_FUNCTIONS = {
+    *("setval", "nextval", "set_config", "pg_sleep", "pg_sleep_for", "pg_sleep_until", "sleep", "benchmark"),
+    *("pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "pg_advisory_lock", "pg_advisory_xact_lock"),
+    *("lo_import", "lo_export", "lo_unlink", "lo_create", "dblink", "dblink_exec", "pg_read_file", "pg_write_file"),
+    *("load_file", "load_extension", "writefile", "xp_cmdshell"),
+}
 Columns = Mapping[str, Mapping[str, str]]
 
 PARSER_FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
@@ -102,8 +109,18 @@ def parse_query(sql: str, dialect: str) -> exp.Query:
         raise SqlError("parses", "selects no columns")
     if writing := tree.find(*_WRITES):
         raise SqlError("read_only", f"contains {writing.key.upper()}, which can change or lock data")
+    if acting := next(filter(None, map(_acts, tree.find_all(exp.Func, exp.Parameter))), None):
+        raise SqlError("read_only", f"uses {acting}, which acts instead of reading")
     _confirm(sql, dialect)
     return tree
+
+
+def _acts(node: exp.Expr) -> str | None:
+    """Return the name of a function that changes, waits or reaches outside, or of an assigned variable."""
+    if isinstance(node, exp.Parameter):
+        return f"an assignment to @{node.name}" if isinstance(node.parent, exp.PropertyEQ) else None
+    name = (node.name if isinstance(node, exp.Anonymous) else node.key).lower()
+    return name if name in _ACTING_FUNCTIONS else None
 
 
 def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
@@ -149,14 +166,16 @@ def quoted_text_to_literals(tree: exp.Query, dialect: str, columns: Columns | No
     """Turn ``"USA"`` into ``'USA'`` in place where the database itself would read it as text.
 
     SQLite takes a double-quoted name that is no column for a string (https://sqlite.org/quirks.html, section 8).
-    Without a known schema only the right-hand side of a comparison is taken for text.
+    Without a known schema it cannot be told: what stands to the right of a comparison keeps its case, as a value would,
+    and is marked as something of its own, since it may be another column just as well.
     """
     if dialect not in _DOUBLE_QUOTE_IS_TEXT_TOO:
         return
     names = _known_names(tree, columns) if columns is not None else None
     for column in list(tree.find_all(exp.Column)):
         if _reads_as_text(column, names):
-            column.replace(exp.Literal.string(column.name))
+            literal = exp.Literal.string(column.name)
+            column.replace(exp.Anonymous(this=_TEXT_OR_COLUMN, expressions=[literal]) if names is None else literal)
 
 
 def _known_names(tree: exp.Query, columns: Columns) -> set[str]:

@@ -34,7 +34,8 @@ def fold_verified(events: daft.DataFrame, checked: daft.DataFrame, *, min_rating
         checked: all rows of schemas.CHECKED_FEEDBACK.
         min_rating: a correction that carries a rating (1-5) needs at least this one; an unrated one passes.
 
-    A reviewer's explicit override stands above a failed check, as long as the SQL could be read at all.
+    A reviewer's explicit override stands above a failed check, as long as the SQL could be read at all and no later
+    decision takes its place.
 
     """
     judged = checked.join(_last_status(events), on="feedback_id", how="left").with_column(
@@ -48,19 +49,14 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
     meanings = daft.from_pydict({"event": list(STATUS_OF_EVENT), "status": list(STATUS_OF_EVENT.values())})
     telling = events.join(meanings, on="event")
     last = telling.groupby("feedback_id").agg(col("event_seq").max())
-    overrides = (
-        telling.where((col("event") == lit("verified")) & regexp(col("payload"), _OVERRIDE))
-        .select("feedback_id")
-        .distinct()
-        .with_column("overridden", lit(True))
-    )
-    statuses = telling.select("event_seq", "status").distinct()
-    return last.join(statuses, on="event_seq").join(overrides, on="feedback_id", how="left").exclude("event_seq")
+    overridden = (col("event") == lit("verified")) & regexp(col("payload").fill_null(""), _OVERRIDE)
+    decisions = telling.select("event_seq", "status", overridden.alias("overridden")).distinct()
+    return last.join(decisions, on="event_seq").exclude("event_seq")
 
 
 def _why_left_out(min_rating: int) -> daft.Expression:
     unread = col("canonical_sql").is_null()
-    failed = ~col("passed") & col("overridden").is_null()
+    failed = ~col("passed") & ~col("overridden").fill_null(False)
     too_low = col("rating").fill_null(min_rating) < lit(min_rating)
     return (
         daft.functions.when(

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 ACTOR = "pipeline"
 
 
+def no_longer_vouched_for(store: Store, catalog: IndexCatalog) -> set[str]:
+    """Return the feedback in the live index that nobody stands behind any more, after a rollback, say.
+
+    Raises:
+        IndexNotFoundError: nothing is live.
+    """
+    table = catalog.open_table()
+    table.checkout(catalog.live_table_version(table))
+    listed = table.search().select(["feedback_ids"]).limit(None).to_arrow()["feedback_ids"].to_pylist()
+    in_use = ids_by_status(store, "verified") | ids_by_status(store, "applied")
+    return {feedback_id for ids in listed for feedback_id in ids} - in_use
+
+
 @dataclass(frozen=True)
 class PromotionResult:
     """What is live now, and how many feedbacks became ``applied`` or lost that status because they left the index."""

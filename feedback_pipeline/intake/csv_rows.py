@@ -14,6 +14,9 @@ MAX_FIELD_CHARS = 16 * 1024 * 1024
 def csv_rows(path: Path, content: BinaryIO, offset: Callable[[], int]) -> Iterator[Row]:
     """Yield a dict per record under the header's names. Raises InputFileError for a header that cannot be used."""
     csv.field_size_limit(MAX_FIELD_CHARS)
+    peek = getattr(content, "peek", lambda size: b"")
+    if peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputFileError(path, "is UTF-16; save it as UTF-8.")
     # surrogateescape: bytes that are not UTF-8 spoil their field, not the rest of the file.
     text = io.TextIOWrapper(content, "utf-8-sig", "surrogateescape", newline="")
     reader = csv.reader(text, strict=True)
@@ -36,6 +39,8 @@ def _header(path: Path, reader: Any) -> list[str]:
         header = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
         raise InputFileError(path, f"its header is not CSV ({error}).") from error
+    if len(header) == 1 and header[0].count(";") > 1:
+        raise InputFileError(path, "its columns are separated by semicolons; save it with commas.")
     if not any(header):
         raise InputFileError(path, "has no header; its first line has to name the columns.")
     twice = sorted({name for name in header if header.count(name) > 1})

@@ -5,6 +5,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 MAX_NAME_CHARS = 200
@@ -54,8 +55,8 @@ def name(value: Any) -> str | None:
 
 def key(value: Any) -> str | None:
     """Return an identifier that other systems often write as a number."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return name(str(value) if is_number else value)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not is_nothing(value)
+    return name(str(int(value)) if is_number and math.isfinite(value) and value == int(value) else value)
 
 
 def whole_number(value: Any) -> int | None:

@@ -63,11 +63,31 @@ def schema_from_ddl(database_id: str, ddl: str, dialect: str) -> Schema:
         s for s in statements if isinstance(s, exp.Create) and s.kind == "TABLE" and isinstance(s.this, exp.Schema)
     ]
     schema = {create.this.this.name: _columns(create.this, dialect) for create in creates}
+    views = [s for s in statements if isinstance(s, exp.Create) and s.kind == "VIEW"]
+    schema |= {_created_name(view): _view_columns(view, schema) for view in views}
     if not schema:
         raise InvalidDdlError(
             f"The DDL of {database_id} holds no CREATE TABLE statement with columns: pass at least one."
         )
     return schema
+
+
+def _created_name(create: Any) -> str:
+    return (
+        create.this.this.name if hasattr(create.this, "expressions") and create.this.expressions else create.this.name
+    )
+
+
+def _view_columns(view: Any, tables: Schema) -> dict[str, str]:
+    """Name the columns of CREATE VIEW; a star brings in those of all tables in its FROM. Types are not known."""
+    from sqlglot import exp
+
+    if isinstance(view.this, exp.Schema):
+        return {column.name: "TEXT" for column in view.this.expressions}
+    names = [name for name in view.expression.named_selects if name != "*"]
+    if view.expression.is_star:
+        names += [column for table in view.expression.find_all(exp.Table) for column in tables.get(table.name, {})]
+    return dict.fromkeys(names, "TEXT")
 
 
 def fingerprint(schema: Schema, dialect: str) -> str:

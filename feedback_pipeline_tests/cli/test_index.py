@@ -18,9 +18,11 @@ def test_publications_are_listed_and_rolled_back(samples: Pipeline, run: Run, ru
     }
     assert (first.rows, second.rows) == (360, 359)
 
-    assert "index version 1 is live: 360 examples" in run("index", "rollback", 1).stdout
+    rolled_back = run("index", "rollback", 1)
+    assert "index version 1 is live: 360 examples" in rolled_back.stdout
+    assert "1 feedback(s) in it are withdrawn, rejected or pending by now" in rolled_back.stderr
     assert samples.live() == first
-    assert run_json("index", "rollback", 2) == {"live": asdict(second)}
+    assert run_json("index", "rollback", 2) == {"live": asdict(second), "no_longer_vouched_for": 0}
     assert "live" in run("index", "list").stdout
 
 

@@ -146,10 +146,10 @@ def test_a_quoted_name_of_a_column_stays_a_column_where_the_schema_is_known():
     )
 
 
-def test_without_a_schema_quoted_text_is_a_value_only_beside_a_comparison():
-    sql = 'SELECT "name" FROM singer WHERE country = "USA"'
+def test_without_a_schema_quoted_text_keeps_its_case_and_merges_with_neither_text_nor_column():
+    spelled = [f"SELECT name FROM singer WHERE country = {value}" for value in ('"USA"', '"usa"', "'USA'", "usa")]
 
-    assert text_of(sql, columns=None) == 'SELECT "name" FROM "singer" WHERE "country" = \'USA\''
+    assert len({text_of(sql, columns=None) for sql in spelled}) == 4
 
 
 def test_double_quotes_stay_names_where_the_dialect_says_so():

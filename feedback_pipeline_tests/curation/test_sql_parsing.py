@@ -123,3 +123,19 @@ def test_comments_and_spare_semicolons_are_no_statements(sql: str):
 )
 def test_each_dialect_reads_its_own_queries(dialect: str, sql: str):
     assert isinstance(parse_query(sql, dialect), exp.Query)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("postgres", "SELECT setval('ids', 1)"),
+        ("postgres", "SELECT a FROM t WHERE pg_sleep(10) IS NULL"),
+        ("sqlite", "SELECT load_extension('x')"),
+        ("mysql", "SELECT @a := 1 FROM t"),
+    ],
+)
+def test_functions_that_act_are_not_read_only(dialect: str, sql: str):
+    with pytest.raises(SqlError) as caught:
+        parse_query(sql, dialect)
+
+    assert caught.value.kind == "read_only"

@@ -165,3 +165,16 @@ def test_the_fold_says_what_a_plain_loop_says(drawn: list, rows: list, order: An
     kept = result.kept["feedback_id"].to_pylist()
     assert kept == sorted(key for key, reason in wanted.items() if reason == "kept")
     assert reasons(result) == {key: reason for key, reason in wanted.items() if reason != "kept"}
+
+
+def test_an_override_ends_with_the_next_decision():
+    events = [
+        event(1, 0, "submitted"),
+        event(2, 0, "verified", OVERRIDE),
+        event(3, 0, "reopened"),
+        event(4, 0, "verified"),
+    ]
+
+    result = fold(events, [checked(passed=False, failed_check="names_resolve")])
+
+    assert reasons(result) == {"f00000": "failed check: names_resolve"}

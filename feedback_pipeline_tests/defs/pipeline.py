@@ -1,10 +1,13 @@
 """A whole pipeline below a folder of the test: settings from the environment, jobs run in this process."""
 
+import atexit
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,8 +164,17 @@ def _environment(root: Path) -> dict[str, str]:
         "FEEDBACK_STORAGE_ROOT": str(root),
         "FEEDBACK_HASH_KEY": "secret",
         "FEEDBACK_PARTITIONS_START": (TODAY - timedelta(days=40)).isoformat(),
-        "DAGSTER_HOME": str(root / "dagster"),
+        "DAGSTER_HOME": dagster_home_of_the_session(),
     }
+
+
+@lru_cache(maxsize=1)
+def dagster_home_of_the_session() -> str:
+    """Make one home for all tests, in memory where that is possible: Dagster commits about 300 times a run."""
+    memory = Path("/dev/shm")
+    home = tempfile.mkdtemp(prefix="feedback-dagster-", dir=memory if memory.is_dir() else None)
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
 
 
 def run_samples(root: Path, encoders: Path) -> None:

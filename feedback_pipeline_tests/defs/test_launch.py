@@ -22,7 +22,8 @@ run_job("promote_verified", get_settings())
 """
 
 
-def test_a_run_after_a_killed_one_does_not_wait_for_it(pipeline: Pipeline) -> None:
+def test_a_run_after_a_killed_one_does_not_wait_for_it(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(pipeline.root / "dagster"))
     ids = pipeline.submit(correction(1))
     pipeline.decide(ids, "verified")
     killed = subprocess.run([sys.executable, "-c", DIES_WHILE_PUBLISHING], cwd=ROOT, capture_output=True, check=False)

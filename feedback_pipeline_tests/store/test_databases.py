@@ -131,3 +131,16 @@ def test_a_password_does_not_show(store: Store) -> None:
 
     assert registered.url
     assert "hunter2" not in repr(registered)
+
+
+def test_views_in_ddl_are_known_with_their_columns(sqlite_store: Store) -> None:
+    ddl = "CREATE TABLE t (a INT, b TEXT); CREATE VIEW v AS SELECT a, b AS c FROM t; CREATE VIEW w AS SELECT * FROM t"
+
+    schema = register_database(sqlite_store, "geo", "sqlite", ddl=ddl).schema
+
+    assert schema is not None
+    assert {name: sorted(columns) for name, columns in schema.items()} == {
+        "t": ["a", "b"],
+        "v": ["a", "c"],
+        "w": ["a", "b"],
+    }
