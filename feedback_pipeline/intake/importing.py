@@ -5,6 +5,7 @@ Every batch is one transaction and every row has a key, so an import that was in
 
 import dataclasses
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,7 +91,7 @@ def import_interactions(
 
 
 @dataclass
-class _Import:
+class _Import(ABC):
     """One run of an import; what differs between kinds of rows is in the subclasses."""
 
     report: ImportReport
@@ -106,15 +107,15 @@ class _Import:
         self.limits = Limits.of(self.settings, self.now)
         self.registered = {database.database_id for database in list_databases(self.store)}
 
+    @abstractmethod
     def build(self, fields: Mapping[str, Any]) -> Item:
         """Return what to store of one row. Raises RowError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keep(self, items: Sequence[Any]) -> int:
         """Store one batch and return how many of it are new."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most imports have nothing left to do
         """Do what is to be done when all rows are stored."""
 
     def run(self, paths: list[Path]) -> ImportReport:

@@ -141,6 +141,7 @@ def _view_names(inspector: Inspector) -> list[str]:
     try:
         return inspector.get_view_names()
     except NotImplementedError:
+        # So SQLAlchemy says that a dialect knows no views.
         return []
 
 
