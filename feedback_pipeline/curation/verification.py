@@ -9,10 +9,13 @@ from daft.functions import regexp
 
 from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
-from feedback_pipeline.store.transitions import TARGET
+from feedback_pipeline.store.transitions import ECHOES, TARGET
 
-STATUS_OF_EVENT = {"submitted": "pending", **{event.value: status.value for event, status in TARGET.items()}}
-"""The status each event leads to; events that are not here change no status."""
+STATUS_OF_EVENT = {
+    "submitted": "pending",
+    **{event.value: status.value for event, status in TARGET.items() if event not in ECHOES},
+}
+"""The status each event leads to. The pipeline's own (applied, set_aside) decide nothing and are left out."""
 
 _IN_USE = ("verified", "applied")
 _OVERRIDE = r'"override":\s*true'

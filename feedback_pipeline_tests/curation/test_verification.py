@@ -137,7 +137,8 @@ def expected_reason(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
     status = statuses[-1] if statuses else "pending"
     if status not in ("verified", "applied"):
         return status
-    overridden = any(e["event"] == "verified" and e["payload"] == OVERRIDE for e in own)
+    telling = [e for e in own if e["event"] in STATUS_OF_EVENT]
+    overridden = bool(telling) and telling[-1]["event"] == "verified" and telling[-1]["payload"] == OVERRIDE
     if not row["passed"] and not overridden:
         return f"failed check: {row['failed_check']}"
     return "rating below 4" if row["rating"] is not None and row["rating"] < 4 else "kept"
