@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import deduplication, pipeline, retrieval
+from benchmarks import checks, deduplication, pipeline, retrieval
 
 app = typer.Typer(help=__doc__)
 
@@ -32,6 +32,17 @@ def pipeline_only(
 ) -> None:
     """Import, run, and run again after 1 % more rows: stage times, rows/s and peak memory."""
     pipeline.measure(rows, corpus, mapping or [])
+
+
+@app.command("checks")
+def checks_only(
+    corpus: Annotated[Path, typer.Option(help="JSONL with db_id, natural_query, generated_sql, corrected_sql.")],
+    databases: Annotated[Path, typer.Option(help="Folder with one <db_id>.sqlite per database.")],
+    verdict_field: Annotated[str | None, typer.Option(help="Field that says whether results are equal.")] = None,
+    repeats: Annotated[int, typer.Option(help="The median of so many rounds is reported.")] = 3,
+) -> None:
+    """Parse, resolve and run real corrections: rows/s, memory, outcomes, and agreement with another verdict."""
+    checks.measure(corpus, databases, verdict_field, repeats)
 
 
 @app.command("deduplication")

@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from feedback_pipeline.defs import curation, raw, serving, training
+from feedback_pipeline.defs import curation, erasure, raw, review, serving, training
 from feedback_pipeline.defs.checks import ALL_CHECKS
 from feedback_pipeline.defs.console import concise_console
 from feedback_pipeline.defs.io_manager import StageTableIOManager
 from feedback_pipeline.defs.jobs import JOBS
+from feedback_pipeline.defs.quality import QUALITY_CHECKS
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.defs.schedules import nightly_schedule
 from feedback_pipeline.defs.sensors import SENSORS
@@ -14,8 +15,8 @@ from feedback_pipeline.defs.sensors import SENSORS
 _feedback = Feedback()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([raw, curation, serving, training]),
-    asset_checks=ALL_CHECKS,
+    assets=dg.load_assets_from_modules([review, raw, curation, serving, training, erasure]),
+    asset_checks=[*ALL_CHECKS, *QUALITY_CHECKS],
     jobs=JOBS,
     schedules=[nightly_schedule],
     sensors=SENSORS,

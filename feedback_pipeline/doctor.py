@@ -22,6 +22,7 @@ from feedback_pipeline.store import (
     count_by_status,
     current_fingerprint,
     list_databases,
+    open_erasures,
     open_store,
 )
 from feedback_pipeline.tables.files import filesystem, write_bytes
@@ -47,6 +48,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield finding
     if store is not None:
         yield _hash_key(store)
+        yield _erasures(store)
     yield _look("model", lambda: _model(settings))
     yield _look("index", lambda: _index(settings))
     yield _look("releases", lambda: _releases(settings))
@@ -105,6 +107,12 @@ def _hash_key(store: Store) -> Finding:
     except HashKeyError as error:
         return Finding("hash key", "wrong", str(error))
     return Finding("hash key", "ok", "user ids can be hashed")
+
+
+def _erasures(store: Store) -> Finding:
+    if waiting := open_erasures(store):
+        return Finding("erasures", "warning", f"{len(waiting)} not finished; 'feedback-pipeline run' goes on with them")
+    return Finding("erasures", "ok", "none is waiting")
 
 
 def _model(settings: Settings) -> Finding:

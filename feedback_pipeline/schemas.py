@@ -76,6 +76,13 @@ CHECK_RESULTS = pa.schema(
         pa.field("canonical_sql", pa.string()),
         pa.field("sql_skeleton", pa.string()),
         pa.field("is_error_pair", pa.bool_(), nullable=False),
+        pa.field("results_equal", pa.bool_()),
+        pa.field("result_digest", pa.string()),
+        pa.field("safe_question", pa.string()),
+        pa.field("safe_sql", pa.string()),
+        pa.field("safe_generated_sql", pa.string()),
+        pa.field("redactions", pa.int32(), nullable=False),
+        pa.field("flags", pa.list_(pa.string()), nullable=False),
         pa.field("checks_key", pa.string(), nullable=False),
         pa.field("checks", pa.string(), nullable=False),
     ]
@@ -84,6 +91,11 @@ CHECK_RESULTS = pa.schema(
 
 ``failed_check`` names the first check that failed.
 ``answer_sql`` is the SQL the feedback vouches for, tidied; null where there is none.
+``results_equal`` tells whether generated and corrected SQL give the same rows, null where it cannot be told;
+``result_digest`` identifies the rows of ``answer_sql``, null where it was not run or its rows say nothing.
+The ``safe_`` texts are what may leave the store: personal data and secrets replaced by placeholders (``redactions``
+counts them), signs that hide or reorder text removed. ``canonical_sql`` is that of ``safe_sql``.
+``flags`` name what a person should look at before anybody relies on the feedback, sorted.
 """
 
 CHECKED_FEEDBACK = pa.schema([*SUBMISSIONS, *CHECK_RESULTS])
@@ -99,12 +111,13 @@ VERIFIED_FEEDBACK = pa.schema(
         pa.field("sql_skeleton", pa.string(), nullable=False),
         pa.field("generated_sql", pa.string()),
         pa.field("is_error_pair", pa.bool_(), nullable=False),
+        pa.field("result_digest", pa.string()),
         pa.field("user_hash", pa.string()),
         pa.field("source", pa.string(), nullable=False),
         pa.field("created_at", TIMESTAMP, nullable=False),
     ]
 )
-"""Corrections a reviewer stands behind; ``sql`` is as submitted, ``generated_sql`` kept only as evidence."""
+"""Corrections a reviewer stands behind, in their safe texts; ``generated_sql`` is kept only as evidence."""
 
 DEDUPED_FEEDBACK = pa.schema(
     [
@@ -116,13 +129,15 @@ DEDUPED_FEEDBACK = pa.schema(
         pa.field("canonical_sql", pa.string(), nullable=False),
         pa.field("sql_skeleton", pa.string(), nullable=False),
         pa.field("generated_sql", pa.string()),
-        pa.field("weight", pa.int32(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
         pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("cluster_id", pa.string(), nullable=False),
     ]
 )
-"""One row per distinct (database, canonical question, canonical SQL). ``weight`` counts distinct users."""
+"""One row per distinct (database, canonical question, canonical SQL).
+
+``weight`` counts distinct users, each with at most their capped share (``curation.weighting``)."""
 
 DROPPED = pa.schema(
     [

@@ -8,6 +8,7 @@ import os
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
@@ -48,6 +49,42 @@ class Settings(BaseSettings):
     min_rating: int = Field(default=4, ge=1, le=5, description="A rated correction needs at least this rating (1-5).")
     max_question_chars: int = Field(default=4_000, ge=1, description="Longer questions are refused when they come in.")
     max_sql_chars: int = Field(default=50_000, ge=1, description="Longer SQL is refused when it comes in.")
+    execution_timeout_s: float = Field(default=5.0, gt=0, le=600, description="Deadline of one query run as evidence.")
+    execution_max_rows: int = Field(default=10_000, ge=1, description="Rows of one result that are read and compared.")
+    execution_max_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1_024, description="Bytes of one result that are read and compared."
+    )
+    execution_sample_rows: int = Field(
+        default=5, ge=0, le=100, description="Differing rows kept as evidence on each side; 0 keeps none."
+    )
+    execution_workers: int = Field(default=8, ge=1, le=256, description="Queries run at the same time as evidence.")
+    auto_verify: Literal["off", "consensus"] = Field(
+        default="off",
+        description="'consensus' verifies what enough distinct users agree on; 'off' leaves it to people.",
+    )
+    consensus_users: int = Field(default=3, ge=2, description="Distinct users who must agree for a consensus.")
+    max_user_share: float = Field(
+        default=0.25, gt=0, le=1, description="Largest share of all weight that one user's voice may have."
+    )
+    burst_submissions: int = Field(
+        default=50, ge=2, description="So many submissions of one user within the burst minutes are flagged for review."
+    )
+    burst_minutes: int = Field(default=60, ge=1, description="Length of the window in which a burst is counted.")
+    max_rejected_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of corrections left out for one reason from which a check warns."
+    )
+    max_conflict_share: float = Field(
+        default=0.2, ge=0, le=1, description="Share of verified corrections in conflict from which a check warns."
+    )
+    max_redacted_share: float = Field(
+        default=0.2, ge=0, le=1, description="Share of a day's corrections with redactions from which a check warns."
+    )
+    max_unexecutable_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of a day's corrections that could not be run from which a check warns.",
+    )
     validation_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the validation split.")
     test_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the test split.")
     vector_index_min_rows: int = Field(

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from feedback_pipeline import __version__
-from feedback_pipeline.cli import databases, dataset, dev, doctor, importing, index, retrieve, review, run, status
+from feedback_pipeline.cli import (
+    databases,
+    dataset,
+    dev,
+    doctor,
+    erase,
+    importing,
+    index,
+    models,
+    opt_out,
+    retrieve,
+    review,
+    run,
+    status,
+)
 from feedback_pipeline.cli.boundary import ErrorBoundary
 
 app = typer.Typer(
@@ -38,5 +52,19 @@ def _root(
     """Turn what users say about AI answers into verified examples, training data and a better reranker."""
 
 
-for module in (importing, databases, review, run, status, retrieve, dataset, index, doctor, dev):
+for module in (
+    importing,
+    databases,
+    review,
+    run,
+    status,
+    retrieve,
+    dataset,
+    index,
+    models,
+    opt_out,
+    erase,
+    doctor,
+    dev,
+):
     module.register(app)

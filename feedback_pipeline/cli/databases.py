@@ -66,6 +66,26 @@ def list_all(as_json: output.JsonOption = False) -> None:
     )
 
 
+@commands.command("refresh")
+def refresh(as_json: output.JsonOption = False) -> None:
+    """Look at the schemas of all databases that have a URL, and mark feedback whose tables or columns are gone.
+
+    The daemon and 'run' do the same by themselves. What is stale leaves the index with the next 'run'.
+    """
+    with opened() as (settings, store):
+        from feedback_pipeline.drift import follow_schemas
+
+        report = follow_schemas(store, settings)
+    if as_json:
+        look = {"changed": sorted(report.look.changed), "unreachable": dict(sorted(report.look.unreachable.items()))}
+        output.print_json({**look, "stale": sorted(report.stale), "restored": sorted(report.restored)})
+        return
+    changed = ", ".join(sorted(report.look.changed)) or "none"
+    output.say(f"changed schemas: {changed}; feedback now stale: {len(report.stale)}, restored: {len(report.restored)}")
+    for problem in report.look.unreachable.values():
+        output.say(f"not looked at: {problem}")
+
+
 def _described(database: "Database") -> dict[str, Any]:
     """Return what may be shown; the URL may hold a password."""
     return {

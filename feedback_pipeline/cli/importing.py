@@ -160,6 +160,8 @@ def _summarise(report: "ImportReport") -> None:
         output.say(f"ignored columns: {', '.join(report.ignored_fields)}")
     if report.rejected_fields:
         output.say(f"rejected because of: {_counts(report.rejected_fields)}")
+    if report.opted_out:
+        output.say(f"not stored, because their users have opted out: {report.opted_out:,}")
     for path in report.rejects_paths:
         output.say(f"rejected rows are listed, with reasons, in {path}")
     if report.stored or report.verified:

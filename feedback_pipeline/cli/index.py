@@ -23,19 +23,21 @@ def list_all(as_json: output.JsonOption = False) -> None:
     from feedback_pipeline.settings import get_settings
 
     catalog = IndexCatalog(get_settings().storage_root)
-    live, publications = catalog.live(), catalog.publications()
+    live, publications, revoked = catalog.live(), catalog.publications(), catalog.revoked()
     if as_json:
         document = [{**asdict(publication), "live": publication == live} for publication in publications]
-        output.print_json({"publications": document, "live": live.version if live else None})
+        gone = [{"version": one.publication.version, "reason": one.reason} for one in revoked]
+        output.print_json({"publications": document, "live": live.version if live else None, "revoked": gone})
         return
-    if not publications:
+    if not publications and not revoked:
         output.say("nothing has been published yet; 'feedback-pipeline run' publishes the first index")
         return
     rows = [
         (p.version, "live" if p == live else "", f"{p.rows:,}", p.digest[:12], p.model_fingerprint)
         for p in publications
     ]
-    output.print_table(["version", "", "examples", "digest", "model"], rows)
+    rows += [(one.publication.version, f"revoked: {one.reason}", "gone", "", "") for one in revoked]
+    output.print_table(["version", "", "examples", "digest", "model"], sorted(rows))
 
 
 @commands.command("rollback")

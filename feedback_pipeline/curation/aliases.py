@@ -10,7 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-_PREFIX = "_t"
+TABLE_PREFIX = "_t"
+"""What a numbered alias begins with."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def _plans(scope: Scope) -> list[_Renaming]:
     while outer is not None:
         first, outer = first + len(outer.tables), outer.parent
     named = enumerate(_tables(scope), start=first)
-    return [_plan(scope, alias, source, f"{_PREFIX}{number}") for number, (alias, source) in named]
+    return [_plan(scope, alias, source, f"{TABLE_PREFIX}{number}") for number, (alias, source) in named]
 
 
 def _tables(scope: Scope) -> list[tuple[str, exp.Table]]:

@@ -1,13 +1,18 @@
 """Checks over whole tables: several processes for many rows, and stored verdicts used again where they still hold."""
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import daft
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from feedback_pipeline.curation.checks import CorrectionChecker, DatabaseFacts
+from feedback_pipeline.curation.checks import CorrectionChecker
+from feedback_pipeline.curation.verdicts import DatabaseFacts
 from feedback_pipeline.schemas import CHECK_RESULTS, CHECKED_FEEDBACK, SUBMISSIONS, require
 
 _WORTH_A_SECOND_PROCESS = 2_000
@@ -21,7 +26,7 @@ def check_submissions(submissions: pa.Table, checker: CorrectionChecker) -> pa.T
     cluster.
     """
     submissions = require(submissions, SUBMISSIONS, "checks")
-    columns = ["database_id", "generated_sql", "corrected_sql", "rating"]
+    columns = ["database_id", "natural_query", "generated_sql", "corrected_sql", "rating", "comment"]
     if submissions.num_rows < _WORTH_A_SECOND_PROCESS:
         rows = [checker.check(row).as_row() for row in submissions.select(columns).to_pylist()]
         results = pa.Table.from_pylist(rows, CHECK_RESULTS)
@@ -75,6 +80,20 @@ def from_stored_checks(submissions: pa.Table) -> pa.Table:
     documents = [json.loads(text) for text in submissions["checks"].to_pylist()]
     for field in CHECK_RESULTS:
         if field.name not in ("checks", "checks_key"):
-            values = pa.array([document[field.name] for document in documents], field.type)
-            submissions = submissions.append_column(field, values)
+            values = pa.array([document.get(field.name) for document in documents], field.type)
+            submissions = submissions.append_column(field, _or_original(field.name, values, submissions, documents))
     return require(submissions, CHECKED_FEEDBACK, "checked_feedback")
+
+
+def _or_original(name: str, values: pa.Array, submissions: pa.Table, documents: list[dict[str, Any]]) -> pa.Array:
+    """Fill in the safe texts that the evidence leaves out because they are as they came in."""
+    match name:
+        case "safe_question":
+            came_in = submissions["natural_query"].to_pylist()
+        case "safe_sql":
+            came_in = [document["answer_sql"] for document in documents]
+        case "safe_generated_sql":
+            came_in = [text if (text or "").strip() else None for text in submissions["generated_sql"].to_pylist()]
+        case _:
+            return values
+    return pc.coalesce(values, pa.array(came_in, pa.string()))

@@ -1,105 +1,49 @@
 """Automatic checks of a correction, with evidence: what can be said without asking a person.
 
 Every check has an outcome: ``pass``; ``fail`` (blocks verification); ``note`` (worth knowing, blocks nothing);
-``not_checked`` (cannot be told, with the reason). The evidence is a JSON object with one entry per check.
+``not_checked`` (cannot be told, with the reason). The evidence is a JSON object with one entry per check. Here the SQL
+is read; what running it shows is found by ``execution`` and joins the evidence later (``verdicts.with_execution``).
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from sqlglot import exp
 
+from feedback_pipeline.curation.cleaning import clean_sql, clean_text
 from feedback_pipeline.curation.names import unresolved_name
+from feedback_pipeline.curation.rewrites import Rewrite, describe_answer, describe_rewrite
 from feedback_pipeline.curation.sql import (
-    ANALYSIS_VERSION,
     PARSER_FAULTS,
     CanonicalSql,
-    Columns,
     SqlError,
     canonical,
     parse_query,
-    tidy,
+    referenced_tables,
 )
+from feedback_pipeline.curation.tidying import Tidied, tidy
+from feedback_pipeline.curation.verdicts import DatabaseFacts, SafeTexts, Verdict
 
 ENDORSING_RATING = 4
 """Rating (1-5) from which a user who corrects nothing vouches for the generated SQL."""
 
-CHECK_NAMES = ("has_answer", "parses", "read_only", "names_resolve", "differs")
-
-
-@dataclass(frozen=True)
-class DatabaseFacts:
-    """What the checks may know of a database: its dialect and, where known, its schema."""
-
-    database_id: str
-    dialect: str
-    registered: bool = True
-    columns: Columns | None = None
-    schema_fingerprint: str | None = None
-
-    @property
-    def checks_key(self) -> str:
-        """Identify what a verdict depends on besides the SQL; another key means: check again."""
-        return f"v{ANALYSIS_VERSION}:{self.dialect}:{self.schema_fingerprint or '-'}"
-
-
-@dataclass
-class Verdict:
-    """The outcome of all checks of one correction; ``evidence`` is what reviewers are shown."""
-
-    facts: DatabaseFacts
-    evidence: dict[str, Any] = field(default_factory=dict)
-    answer_sql: str | None = None
-    canonical_sql: CanonicalSql | None = None
-    is_error_pair: bool = False
-
-    def note(self, check: str, outcome: str, detail: str | None = None) -> None:
-        """Record the outcome of one check."""
-        self.evidence[check] = {"outcome": outcome, "detail": detail} if detail else {"outcome": outcome}
-
-    @property
-    def failed_check(self) -> str | None:
-        """Name of the first failed check, if any."""
-        return next((c for c in CHECK_NAMES if self.evidence.get(c, {}).get("outcome") == "fail"), None)
-
-    def as_row(self) -> dict[str, Any]:
-        """Return the row of schemas.CHECK_RESULTS."""
-        return {
-            "passed": self.failed_check is None,
-            "failed_check": self.failed_check,
-            "answer_sql": self.answer_sql,
-            "canonical_sql": self.canonical_sql.text if self.canonical_sql else None,
-            "sql_skeleton": self.canonical_sql.skeleton if self.canonical_sql else None,
-            "is_error_pair": self.is_error_pair,
-            "checks_key": self.facts.checks_key,
-            "checks": json.dumps(self._document(), sort_keys=True, ensure_ascii=False),
-        }
-
-    def _document(self) -> dict[str, Any]:
-        return {
-            **self.evidence,
-            "passed": self.failed_check is None,
-            "failed_check": self.failed_check,
-            "dialect": self.facts.dialect,
-            "schema_fingerprint": self.facts.schema_fingerprint,
-            "answer_sql": self.answer_sql,
-            "canonical_sql": self.canonical_sql.text if self.canonical_sql else None,
-            "sql_skeleton": self.canonical_sql.skeleton if self.canonical_sql else None,
-            "is_error_pair": self.is_error_pair,
-        }
-
 
 @dataclass(frozen=True)
 class Reading:
-    """One SQL text read in one database: its canonical form, or why it has none."""
+    """One SQL text read in one database: its canonical form, or why it has none.
+
+    ``tables`` are the base tables it reads; ``ordered`` tells whether the order of its rows counts.
+    """
 
     canonical: CanonicalSql | None
     failed_check: str | None = None
     detail: str | None = None
     unresolved: str | None = None
+    tables: tuple[str, ...] = ()
+    ordered: bool = False
 
 
 class CorrectionChecker:
@@ -109,6 +53,8 @@ class CorrectionChecker:
         self.databases = dict(databases)
         self.default_dialect = default_dialect
         self._read = lru_cache(maxsize=200_000)(self._read_afresh)
+        self._tidy = lru_cache(maxsize=20_000)(tidy)
+        self._parse = lru_cache(maxsize=2_000)(parse_query)
 
     def facts(self, database_id: str) -> DatabaseFacts:
         """Return what is known of a database; an unregistered one has the default dialect and no schema."""
@@ -116,31 +62,35 @@ class CorrectionChecker:
         return known or DatabaseFacts(database_id, self.default_dialect, registered=False)
 
     def check(self, row: Mapping[str, Any]) -> Verdict:
-        """Check one submission (a row of schemas.SUBMISSIONS).
+        """Check one submission (a row of schemas.SUBMISSIONS; ``comment`` may be missing).
 
         A rating of ENDORSING_RATING or more without a correction vouches for the generated SQL.
         """
-        verdict = Verdict(self.facts(row["database_id"]))
-        answer = _answer(row)
+        facts = self.facts(row["database_id"])
+        answer, generated = self._tidied(_answer(row), facts), self._tidied(row["generated_sql"], facts)
+        safe = _safe_texts(row, answer, generated, facts.dialect)
+        verdict = Verdict(facts, row, safe, answer_sql=_sql(answer), generated_sql=_sql(generated))
         if answer is None:
-            verdict.note(
-                "has_answer",
-                "fail",
-                "no corrected SQL, and no good rating that vouches for the generated one",
-            )
-            return verdict
-        verdict.answer_sql, removed = tidy(answer)
-        verdict.note("has_answer", "note" if removed else "pass", "; ".join(removed) or None)
-        self._judge_answer(verdict)
-        self._compare(verdict, row)
+            why = "no corrected SQL, and no good rating that vouches for the generated one"
+            verdict.note("has_answer", "fail", why)
+        else:
+            verdict.note("has_answer", "note" if answer.removed else "pass", "; ".join(answer.removed) or None)
+            self._judge_answer(verdict, answer)
+            self._compare(verdict, row)
+            self._describe(verdict)
+        _report_cleaning(verdict)
         return verdict
 
-    def _judge_answer(self, verdict: Verdict) -> None:
-        reading = self._read(verdict.answer_sql, verdict.facts.database_id)
+    def _tidied(self, sql: str | None, facts: DatabaseFacts) -> Tidied | None:
+        return self._tidy(sql, facts.dialect) if sql and sql.strip() else None
+
+    def _judge_answer(self, verdict: Verdict, answer: Tidied) -> None:
+        reading = self._read(answer.sql, verdict.facts.database_id)
         if reading.failed_check:
-            verdict.note(reading.failed_check, "fail", reading.detail)
+            verdict.note(reading.failed_check, "fail", answer.problem or reading.detail)
             return
-        verdict.canonical_sql = reading.canonical
+        verdict.canonical_sql = self._safe_form(verdict, reading)
+        verdict.tables, verdict.ordered = reading.tables, reading.ordered
         verdict.note("parses", "pass")
         verdict.note("read_only", "pass")
         if verdict.facts.columns is None:
@@ -148,31 +98,60 @@ class CorrectionChecker:
         else:
             verdict.note("names_resolve", "fail" if reading.unresolved else "pass", reading.unresolved)
 
+    def _safe_form(self, verdict: Verdict, reading: Reading) -> CanonicalSql | None:
+        """Return the canonical form of the answer's safe text: it leaves the store with it."""
+        safe = verdict.safe.answer
+        if safe is None or safe.text == verdict.answer_sql:
+            return reading.canonical
+        return self._read(safe.text, verdict.facts.database_id).canonical
+
     def _compare(self, verdict: Verdict, row: Mapping[str, Any]) -> None:
-        if not (row["generated_sql"] or "").strip():
+        if verdict.generated_sql is None:
             verdict.note("differs", "not_checked", "no generated SQL to compare with")
         elif not (row["corrected_sql"] or "").strip():
             verdict.note("differs", "note", "a good rating vouches for the generated SQL; there is no correction")
         elif verdict.canonical_sql is None:
             verdict.note("differs", "not_checked", "the corrected SQL could not be read")
         else:
-            self._compare_forms(verdict, tidy(row["generated_sql"])[0])
+            self._compare_forms(verdict)
 
-    def _compare_forms(self, verdict: Verdict, generated_sql: str) -> None:
-        generated = self._read(generated_sql, verdict.facts.database_id)
-        if generated.canonical == verdict.canonical_sql:
+    def _compare_forms(self, verdict: Verdict) -> None:
+        corrected = self._read(verdict.answer_sql, verdict.facts.database_id)
+        reading = self._read(verdict.generated_sql, verdict.facts.database_id)
+        if reading.canonical == corrected.canonical:
             verdict.note("differs", "note", "equals the generated SQL: it confirms that answer, it corrects nothing")
             return
         verdict.is_error_pair = True
-        why = f"the generated SQL {generated.detail}" if generated.failed_check else None
+        why = f"the generated SQL {reading.detail}" if reading.failed_check else None
         verdict.note("differs", "pass", why)
+
+    def _describe(self, verdict: Verdict) -> None:
+        """Say in words what the correction does; what asks for a person's look becomes a flag."""
+        try:
+            rewrite = self._rewrite(verdict)
+        except (*PARSER_FAULTS, RecursionError):
+            return
+        if rewrite.findings:
+            verdict.note("rewrite", "note", "; ".join(rewrite.sentences), kinds=list(rewrite.kinds))
+            verdict.flags.update(rewrite.flags)
+
+    def _rewrite(self, verdict: Verdict) -> Rewrite:
+        """Describe the answer beside the generated SQL where it corrects it, else alone.
+
+        Raises:
+            SqlError: one of the two cannot be read, which the checks have said already.
+        """
+        facts, answer = verdict.facts, self._parse(verdict.answer_sql, verdict.facts.dialect)
+        if not verdict.is_error_pair or self._read(verdict.generated_sql, facts.database_id).canonical is None:
+            return describe_answer(answer, facts.dialect, facts.columns)
+        generated = self._parse(verdict.generated_sql, facts.dialect)
+        return describe_rewrite(generated, answer, facts.dialect, facts.columns)
 
     def _read_afresh(self, sql: str, database_id: str) -> Reading:
         facts = self.facts(database_id)
         try:
             tree = parse_query(sql, facts.dialect)
-            unresolved = _unresolved(tree, facts)
-            return Reading(canonical(tree, facts.dialect, facts.columns), unresolved=unresolved)
+            return _reading_of(tree, facts)
         except SqlError as error:
             return Reading(None, error.kind, str(error))
         except RecursionError:
@@ -186,6 +165,47 @@ def _answer(row: Mapping[str, Any]) -> str | None:
         return row["corrected_sql"]
     endorsed = row["rating"] is not None and row["rating"] >= ENDORSING_RATING
     return row["generated_sql"] if endorsed and (row["generated_sql"] or "").strip() else None
+
+
+def _sql(tidied: Tidied | None) -> str | None:
+    return tidied.sql if tidied else None
+
+
+def _safe_texts(row: Mapping[str, Any], answer: Tidied | None, generated: Tidied | None, dialect: str) -> SafeTexts:
+    return SafeTexts(
+        question=clean_text(row["natural_query"]),
+        answer=clean_sql(answer.sql, dialect) if answer else None,
+        generated=clean_sql(generated.sql, dialect) if generated else None,
+        comment=clean_text(row["comment"]) if row.get("comment") else None,
+    )
+
+
+def _report_cleaning(verdict: Verdict) -> None:
+    named = verdict.safe.named()
+    redacted = {name: dict(sorted(c.redactions.items())) for name, c in named.items() if c.redactions}
+    removed = {name: dict(sorted(c.removed_signs.items())) for name, c in named.items() if c.removed_signs}
+    flags = {name: list(c.flags) for name, c in named.items() if c.flags}
+    if redacted:
+        detail = f"personal data or secrets replaced in the {_listed(redacted)}"
+        verdict.note("privacy", "note", detail, redacted=redacted)
+    if removed or flags:
+        parts = [f"signs that hide or reorder text removed from the {_listed(removed)}"] if removed else []
+        parts += [f"the {name} looks like {', '.join(found)}" for name, found in sorted(flags.items())]
+        verdict.note("prompt_safety", "note", "; ".join(parts), removed=removed, flags=flags)
+    verdict.flags.update(flag for found in flags.values() for flag in found)
+
+
+def _listed(texts: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(texts))
+
+
+def _reading_of(tree: exp.Query, facts: DatabaseFacts) -> Reading:
+    return Reading(
+        canonical(tree, facts.dialect, facts.columns),
+        unresolved=_unresolved(tree, facts),
+        tables=tuple(sorted({table.name for table in referenced_tables(tree)})),
+        ordered=tree.args.get("order") is not None,
+    )
 
 
 def _unresolved(tree: exp.Query, facts: DatabaseFacts) -> str | None:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 import daft
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 NEAR_DUPLICATE_JACCARD = 0.8
 """Estimated Jaccard similarity of two questions' word sets from which they count as near-duplicates."""
@@ -77,6 +75,10 @@ def _near_duplicates(databases: np.ndarray, signatures: np.ndarray) -> Iterator[
 
 
 def _first_of_component(size: int, edges: list[np.ndarray]) -> np.ndarray:
+    # Imported late: scipy is a tenth of what loading Dagster's definitions would cost.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     sources, targets = np.concatenate(edges, axis=1)
     graph = coo_array((np.ones(len(sources), dtype=np.int8), (sources, targets)), shape=(size, size))
     labels = connected_components(graph, directed=False)[1]

@@ -1,7 +1,8 @@
 """One row per distinct question and answer: repeats become weight, contradictions are set aside.
 
-Rows are compared only within one database and one canonical SQL, so two different queries can never merge, however
-alike their questions. Different wordings of one query stay apart: they are what lets retrieval find it.
+Rows are compared only within one database and one canonical question. Answers are the same where their canonical SQL
+is, or where running them gave the same rows; different answers never merge, however alike their questions. Different
+wordings of one query stay apart: they are what lets retrieval find it.
 """
 
 import hashlib
@@ -13,22 +14,30 @@ from daft import col, lit
 from daft.functions import concat
 
 from feedback_pipeline.curation.clustering import cluster_ids
+from feedback_pipeline.curation.weighting import UserWeights, user_weights
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK, DROPPED, require
 
 _QUESTION = ["database_id", "canonical_question"]
 _EXAMPLE = [*_QUESTION, "canonical_sql"]
+_TEAM = ""
+"""Stands for the user of feedback without one, so that it groups and joins like any other."""
+_UNITS = 10**9
+"""Weights are summed as whole billionths: sums of floats would depend on the order of rows."""
+_MOST_VOICES = 10**9
 
 
 @dataclass(frozen=True)
 class DeduplicationResult:
     """Distinct examples (schemas.DEDUPED_FEEDBACK), and each row that is not one itself, with the reason (DROPPED).
 
-    ``dropped`` has two reasons: ``duplicate`` (counted in another row's weight, which ``detail`` names) and
-    ``conflict`` (the same question has answers that differ; a reviewer must choose).
+    ``dropped`` has three reasons: ``duplicate`` (counted in another row's weight, which ``detail`` names), ``merged``
+    (the same, of another query that gives the same rows) and ``conflict`` (the same question has answers that differ; a
+    reviewer must choose). ``users`` tells each user's share of all weight.
     """
 
     kept: pa.Table
     dropped: pa.Table
+    users: UserWeights
 
 
 def example_id(database_id: str, canonical_question: str, canonical_sql: str) -> str:
@@ -37,16 +46,24 @@ def example_id(database_id: str, canonical_question: str, canonical_sql: str) ->
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def deduplicate(verified: daft.DataFrame) -> DeduplicationResult:
-    """Collapse verified corrections (schemas.VERIFIED_FEEDBACK) into distinct examples."""
-    rows = verified.with_column("order", _submission_order()).collect()
-    answers = rows.groupby(*_QUESTION).agg(col("canonical_sql").count_distinct().alias("answers"))
-    rows = rows.join(answers, on=[*_QUESTION]).collect()
-    agreed = rows.where(col("answers") == lit(1))
-    kept = _with_clusters(_collapse(agreed))
-    dropped = _conflicts(rows).concat(_duplicates(agreed))
+def deduplicate(verified: daft.DataFrame, *, max_user_share: float = 1.0) -> DeduplicationResult:
+    """Collapse verified corrections (schemas.VERIFIED_FEEDBACK) into distinct examples.
+
+    Of several queries that give the same rows the one most users gave speaks, the earliest where they are as many. The
+    weight of an example is the number of its distinct users, each scaled so that nobody holds more than
+    ``max_user_share`` of all weight (see ``weighting``).
+    """
+    rows = verified.with_columns({"order": _submission_order(), "user": col("user_hash").fill_null(_TEAM)}).collect()
+    spellings = _with_answers(rows).collect()
+    rivals = spellings.where(col("answers") > lit(1))
+    speaking = _speaking(spellings.where(col("answers") == lit(1))).collect()
+    agreed = rows.join(speaking, on=[*_QUESTION]).collect()
+    voices = agreed.select(*_QUESTION, "user").distinct().collect()
+    users = _user_weights(voices, max_user_share)
+    kept = _with_clusters(_collapse(agreed, _weights(voices, users)))
+    dropped = _conflicts(rows, rivals).concat(_counted_elsewhere(agreed))
     dropped = require(dropped.sort("feedback_id").to_arrow(), DROPPED, "deduped_feedback (dropped)")
-    return DeduplicationResult(kept, dropped)
+    return DeduplicationResult(kept, dropped, users)
 
 
 def _submission_order() -> daft.Expression:
@@ -55,25 +72,67 @@ def _submission_order() -> daft.Expression:
     return concat(daft.functions.lpad(moment, lit(20), lit("0")), concat(lit(":"), col("feedback_id")))
 
 
-def _collapse(rows: daft.DataFrame) -> daft.DataFrame:
-    merged = (
-        rows.with_column("voice", col("user_hash").fill_null(""))
-        .groupby(*_EXAMPLE)
-        .agg(
-            col("order").min(),
-            col("voice").count_distinct().cast(daft.DataType.int32()).alias("weight"),
-            col("feedback_id").list_agg().alias("feedback_ids"),
-        )
-        .with_column("feedback_ids", daft.functions.list_sort(col("feedback_ids")))
+def _with_answers(rows: daft.DataFrame) -> daft.DataFrame:
+    """Return each spelling of each question: its voices, when it first came, and how many answers the question has.
+
+    Spellings are one answer where each gave rows and the rows are equal. One that gave different rows at different
+    times says nothing, like one that was never run.
+    """
+    digest = col("result_digest")
+    spellings = rows.groupby(*_EXAMPLE).agg(
+        col("user").count_distinct().alias("voices"),
+        col("order").min().alias("first"),
+        digest.min().alias("digest"),
+        digest.max().alias("other_digest"),
     )
-    spoken = rows.select("order", "natural_query", "sql", "sql_skeleton", "source")
-    return merged.join(spoken, on="order").join(_first_mistakes(rows), on=[*_EXAMPLE], how="left")
+    same_rows = concat(lit("rows:"), daft.functions.when(col("digest") == col("other_digest"), col("digest")))
+    answer = daft.functions.coalesce(same_rows, concat(lit("sql:"), col("canonical_sql")))
+    spellings = spellings.with_column("answer", answer).exclude("digest", "other_digest").collect()
+    answers = spellings.groupby(*_QUESTION).agg(col("answer").count_distinct().alias("answers"))
+    return spellings.join(answers, on=[*_QUESTION])
 
 
-def _first_mistakes(rows: daft.DataFrame) -> daft.DataFrame:
-    """Return per example the wrong SQL of its earliest error pair."""
-    errors = rows.where(col("is_error_pair"))
-    firsts = errors.groupby(*_EXAMPLE).agg(col("order").min())
+def _speaking(spellings: daft.DataFrame) -> daft.DataFrame:
+    """Return per question the spelling that speaks: most voices first, then the earliest."""
+    fewer = (lit(_MOST_VOICES) - col("voices")).cast(daft.DataType.string())
+    ranked = spellings.with_column("rank", concat(daft.functions.lpad(fewer, lit(10), lit("0")), col("first")))
+    best = ranked.groupby(*_QUESTION).agg(col("rank").min())
+    named = best.join(ranked.select("rank", "canonical_sql", "first"), on="rank")
+    return named.select(*_QUESTION, col("canonical_sql").alias("spoken_sql"), col("first").alias("spoken_first"))
+
+
+def _user_weights(voices: daft.DataFrame, max_user_share: float) -> UserWeights:
+    counted = voices.groupby("user").agg(col("database_id").count().alias("voices")).to_pydict()
+    counts = dict(zip(counted["user"], counted["voices"], strict=True))
+    return user_weights({user or None: count for user, count in counts.items()}, max_user_share)
+
+
+def _weights(voices: daft.DataFrame, users: UserWeights) -> daft.DataFrame:
+    units = [round(factor * _UNITS) for factor in users.factors.values()]
+    schema = pa.schema([("user", pa.string()), ("units", pa.int64())])
+    factors = daft.from_arrow(pa.table([list(users.factors), units], schema=schema))
+    weighed = voices.join(factors, on="user", how="left").with_column("units", col("units").fill_null(_UNITS))
+    summed = weighed.groupby(*_QUESTION).agg(col("units").sum())
+    return summed.select(*_QUESTION, (col("units").cast(daft.DataType.float64()) / lit(float(_UNITS))).alias("weight"))
+
+
+def _collapse(agreed: daft.DataFrame, weights: daft.DataFrame) -> daft.DataFrame:
+    """Return one row per question: the words and SQL of its speaker, and all feedback behind it."""
+    behind = agreed.groupby(*_QUESTION).agg(col("feedback_id").list_agg().alias("feedback_ids"))
+    behind = behind.with_column("feedback_ids", daft.functions.list_sort(col("feedback_ids")))
+    spoken = agreed.where(col("order") == col("spoken_first"))
+    spoken = spoken.select(*_EXAMPLE, "natural_query", "sql", "sql_skeleton", "source")
+    examples = spoken.join(behind, on=[*_QUESTION]).join(weights, on=[*_QUESTION])
+    return examples.join(_first_mistakes(agreed), on=[*_QUESTION], how="left")
+
+
+def _first_mistakes(agreed: daft.DataFrame) -> daft.DataFrame:
+    """Return per question the wrong SQL of its earliest error pair.
+
+    Only pairs of the speaking query count: what another spelling corrected may be this very one.
+    """
+    errors = agreed.where(col("is_error_pair") & (col("canonical_sql") == col("spoken_sql")))
+    firsts = errors.groupby(*_QUESTION).agg(col("order").min())
     return firsts.join(errors.select("order", "generated_sql"), on="order").exclude("order")
 
 
@@ -90,23 +149,26 @@ def _with_clusters(examples: daft.DataFrame) -> pa.Table:
     return require(table, DEDUPED_FEEDBACK, "deduped_feedback")
 
 
-def _conflicts(rows: daft.DataFrame) -> daft.DataFrame:
-    rivals = rows.where(col("answers") > lit(1))
+def _conflicts(rows: daft.DataFrame, rivals: daft.DataFrame) -> daft.DataFrame:
+    answers = rivals.select(*_QUESTION, "answers").distinct()
     detail = concat(col("answers").cast(daft.DataType.string()), lit(" different answers to the same question"))
-    return _as_dropped(rivals, "conflict", detail)
+    return _as_dropped(rows.join(answers, on=[*_QUESTION]), lit("conflict"), detail)
 
 
-def _duplicates(rows: daft.DataFrame) -> daft.DataFrame:
-    identified = rows.with_column("example_id", _example_ids(*(col(name) for name in _EXAMPLE)))
-    firsts = identified.groupby("example_id").agg(col("order").min().alias("first"))
-    repeats = identified.join(firsts, on="example_id").where(col("order") != col("first"))
-    return _as_dropped(repeats, "duplicate", concat(lit("counted in example "), col("example_id")))
+def _counted_elsewhere(agreed: daft.DataFrame) -> daft.DataFrame:
+    others = agreed.where(col("order") != col("spoken_first"))
+    others = others.with_column("example_id", _example_ids(*(col(name) for name in (*_QUESTION, "spoken_sql"))))
+    spoken = col("canonical_sql") == col("spoken_sql")
+    reason = daft.functions.when(spoken, lit("duplicate")).otherwise(lit("merged"))
+    counted = concat(lit("counted in example "), col("example_id"))
+    detail = daft.functions.when(spoken, counted).otherwise(concat(counted, lit(", whose SQL gives the same rows")))
+    return _as_dropped(others, reason, detail)
 
 
-def _as_dropped(rows: daft.DataFrame, reason: str, detail: daft.Expression) -> daft.DataFrame:
+def _as_dropped(rows: daft.DataFrame, reason: daft.Expression, detail: daft.Expression) -> daft.DataFrame:
     return rows.select(
         col("feedback_id"),
         lit("deduped_feedback").alias("stage"),
-        lit(reason).alias("reason"),
+        reason.alias("reason"),
         detail.alias("detail"),
     )

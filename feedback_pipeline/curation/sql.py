@@ -1,6 +1,7 @@
-"""Reading SQL: tidy it, parse it twice, and write it in one canonical form.
+"""Reading SQL: parse it twice, and write it in one canonical form.
 
-Belongs here: everything that needs a syntax tree. Does not: what a check means for a correction (``checks``).
+Belongs here: what turns a text into a syntax tree and a tree into its canonical form. Does not: what stands around the
+SQL (``tidying``), what a correction changes (``rewrites``), what a check means for a correction (``checks``).
 The canonical form merges spellings of one query (case, blanks, alias names, quoting, trivially true predicates) and
 never two different queries: literals keep their case, and nothing is reordered that could change a result.
 """
@@ -20,19 +21,18 @@ from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from feedback_pipeline.curation.aliases import canonical_aliases
 from feedback_pipeline.curation.equivalences import rewrite_equivalences
 from feedback_pipeline.curation.predicates import canonical_predicates
+from feedback_pipeline.curation.skeletons import skeleton
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """Raise it when the canonical form or a check changes: stored checks made by an older version are made again."""
 
-_FENCE = "```"
-_LANGUAGE = re.compile(r"[ \t]*(?:(?:sql\w*|[a-z]*sql)\b[ \t]*|[\w+-]*[ \t]*(?=\r?\n))", re.IGNORECASE)
-_STARTS_A_QUERY = re.compile(r"\s*(?:select|with|values|from)\b", re.IGNORECASE)
-_TRAILING = "; \t\r\n\f\v\N{NO-BREAK SPACE}"
 _COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
 _DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
 _UNKNOWN_TO_CONFIRMER = "generic"
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.DDL, exp.Command, exp.Into, exp.Lock)
 _TEXT_OR_COLUMN = "TEXT_OR_COLUMN"
+_HASH_COMMENTS = {"mysql", "doris", "singlestore", "starrocks"}
+_EXECUTED_COMMENT = re.compile(r"/\*M?!")
 _ACTING_FUNCTIONS = {
     *("setval", "nextval", "set_config", "pg_sleep", "pg_sleep_for", "pg_sleep_until", "sleep", "benchmark"),
     *("pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "pg_advisory_lock", "pg_advisory_xact_lock"),
@@ -60,34 +60,13 @@ class SqlError(ValueError):
 class CanonicalSql:
     """One query in canonical form.
 
-    ``text`` is equal for spellings of the same query. ``skeleton`` is ``text`` with every literal replaced by ``?``, so
-    it is equal for queries that differ in values only.
+    ``text`` is equal for spellings of the same query. ``skeleton`` is ``text`` with every literal replaced by ``?`` and
+    without names of the shown columns that nothing refers to, so it is equal for queries that differ in values and
+    headings only.
     """
 
     text: str
     skeleton: str
-
-
-def tidy(sql: str) -> tuple[str, list[str]]:
-    """Return what stands inside a Markdown fence, and a note on it; SQL without a fence stays to the letter."""
-    fenced = _inside_fence(sql)
-    if fenced is None:
-        return sql, []
-    return fenced.strip().rstrip(_TRAILING), ["removed a Markdown code fence around the SQL"]
-
-
-def _inside_fence(sql: str) -> str | None:
-    """Return what stands in the first Markdown fence, without the language named on it; None where there is none.
-
-    Found by plain search: a pattern over the whole text takes minutes for a fence that is never closed.
-    """
-    start = sql.find(_FENCE)
-    end = sql.find(_FENCE, start + len(_FENCE))
-    if start < 0 or end < 0:
-        return None
-    inside = sql[start + len(_FENCE) : end]
-    language = None if _STARTS_A_QUERY.match(inside) else _LANGUAGE.match(inside)
-    return inside[language.end() :] if language else inside
 
 
 def parse_query(sql: str, dialect: str) -> exp.Query:
@@ -140,12 +119,29 @@ def _parse_all(sql: str, dialect: str) -> list[exp.Expr]:
 
 
 def _confirm(sql: str, dialect: str) -> None:
+    if dialect in _HASH_COMMENTS:
+        sql = _without_hash_comments(sql, dialect)
     try:
         statements = polyglot_sql.parse(sql, dialect=_confirmer_dialect(dialect))
     except (polyglot_sql.PolyglotError, ValueError) as error:
         raise SqlError("parses", f"a second parser refuses it as {dialect}: {_first_line(error)}") from error
     if len(statements) != 1:
         raise SqlError("read_only", f"a second parser sees {len(statements)} statements; exactly one is allowed")
+
+
+def _without_hash_comments(sql: str, dialect: str) -> str:
+    """Blank out ``# comments``, unknown to the second parser; refuse ``/*! … */``, which the server executes."""
+    kept, end = [], 0
+    for token in [*sqlglot.tokenize(sql, read=dialect), None]:
+        start = token.start if token else len(sql)
+        between = sql[end:start]
+        if _EXECUTED_COMMENT.search(between):
+            raise SqlError("read_only", "holds a comment /*! … */, which the server executes")
+        kept.append(" " if "#" in between else between)
+        if token:
+            kept.append(sql[start : token.end + 1])
+            end = token.end + 1
+    return "".join(kept)
 
 
 def _confirmer_dialect(dialect: str) -> str:
@@ -202,6 +198,12 @@ def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> 
         columns: ``{table: {column: type}}`` where the schema is known.
 
     """
+    tree = canonical_tree(tree, dialect, columns)
+    return CanonicalSql(write(tree, dialect), write(skeleton(tree), dialect))
+
+
+def canonical_tree(tree: exp.Query, dialect: str, columns: Columns | None = None) -> exp.Query:
+    """Return the tree that ``canonical`` writes; ``tree`` is left as it is."""
     tree = tree.copy()
     quoted_text_to_literals(tree, dialect, columns)
     normalize_identifiers(tree, dialect=dialect)
@@ -210,7 +212,7 @@ def canonical(tree: exp.Query, dialect: str, columns: Columns | None = None) -> 
     _drop_optional_words(tree)
     _keep_numeric_casts(tree, dialect)
     canonical_predicates(tree, dialect)
-    return CanonicalSql(_write(tree, dialect), _write(_without_literals(tree), dialect))
+    return tree
 
 
 def _drop_optional_words(tree: exp.Query) -> None:
@@ -232,21 +234,9 @@ def _keep_numeric_casts(tree: exp.Query, dialect: str) -> None:
             kind.replace(exp.DataType(this=exp.DType.USERDEFINED, kind="NUMERIC"))
 
 
-def _write(tree: exp.Expr, dialect: str) -> str:
+def write(tree: exp.Expr, dialect: str) -> str:
+    """Return a canonical tree, or a part of it, as text."""
     return tree.sql(dialect=dialect, identify=True, comments=False)
-
-
-def _without_literals(tree: exp.Expr) -> exp.Expr:
-    tree = tree.copy()
-    for literal in list(tree.find_all(exp.Literal, exp.Boolean)):
-        literal.replace(exp.Placeholder())
-    for negation in list(tree.find_all(exp.Neg)):
-        if isinstance(negation.this, exp.Placeholder):
-            negation.replace(exp.Placeholder())
-    for values in tree.find_all(exp.In):
-        if values.expressions and all(isinstance(value, exp.Placeholder) for value in values.expressions):
-            values.set("expressions", [exp.Placeholder()])
-    return tree
 
 
 def referenced_tables(tree: exp.Query) -> Iterator[exp.Table]:

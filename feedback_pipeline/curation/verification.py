@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import daft
 import pyarrow as pa
 from daft import col, lit
-from daft.functions import regexp
+from daft.functions import regexp, regexp_extract
 
 from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
@@ -19,6 +19,7 @@ STATUS_OF_EVENT = {
 
 _IN_USE = ("verified", "applied")
 _OVERRIDE = r'"override":\s*true'
+_OVERRIDDEN_CHECK = r'"overridden_check":\s*"(\w+)"'
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ def fold_verified(events: daft.DataFrame, checked: daft.DataFrame, *, min_rating
         checked: all rows of schemas.CHECKED_FEEDBACK.
         min_rating: a correction that carries a rating (1-5) needs at least this one; an unrated one passes.
 
-    A reviewer's explicit override stands above a failed check, as long as the SQL could be read at all and no later
-    decision takes its place.
+    A reviewer's explicit override stands above the check that failed when it was given, as long as the SQL could be
+    read at all and no later decision takes its place. What leaves here are the safe texts: questions and SQL as they
+    were submitted stay behind.
 
     """
     judged = checked.join(_last_status(events), on="feedback_id", how="left").with_column(
@@ -53,13 +55,18 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
     telling = events.join(meanings, on="event")
     last = telling.groupby("feedback_id").agg(col("event_seq").max())
     overridden = (col("event") == lit("verified")) & regexp(col("payload").fill_null(""), _OVERRIDE)
-    decisions = telling.select("event_seq", "status", overridden.alias("overridden")).distinct()
+    check = regexp_extract(col("payload").fill_null(""), lit(_OVERRIDDEN_CHECK), 1)
+    decisions = telling.select(
+        "event_seq", "status", overridden.alias("overridden"), check.alias("overridden_check")
+    ).distinct()
     return last.join(decisions, on="event_seq").exclude("event_seq")
 
 
 def _why_left_out(min_rating: int) -> daft.Expression:
     unread = col("canonical_sql").is_null()
-    failed = ~col("passed") & ~col("overridden").fill_null(False)
+    overridden = col("overridden_check").fill_null("")
+    covered = (overridden == lit("")) | (overridden == col("failed_check").fill_null(""))
+    failed = ~col("passed") & ~(col("overridden").fill_null(False) & covered)
     too_low = col("rating").fill_null(min_rating) < lit(min_rating)
     return (
         daft.functions.when(
@@ -82,7 +89,12 @@ def _canonical_questions(question: daft.Series) -> list[str]:
 def _kept(judged: daft.DataFrame) -> pa.Table:
     kept = judged.where(col("why").is_null())
     kept = kept.with_columns(
-        {"canonical_question": _canonical_questions(col("natural_query")), "sql": col("answer_sql")}
+        {
+            "natural_query": col("safe_question"),
+            "canonical_question": _canonical_questions(col("safe_question")),
+            "sql": col("safe_sql"),
+            "generated_sql": col("safe_generated_sql"),
+        }
     )
     return require(kept.select(*VERIFIED_FEEDBACK.names).to_arrow(), VERIFIED_FEEDBACK, "verified_feedback")
 

@@ -1,17 +1,34 @@
-"""What stops bad data before it reaches the index or a dataset. All checks here block what comes after them."""
+"""What stops bad data before it reaches the index or a dataset. All checks here block what comes after them.
+
+What only warns stands in ``quality``.
+"""
+
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
+from collections import defaultdict
 
 import daft
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from feedback_pipeline.checking import checker_from
+from feedback_pipeline.curation.quality import (
+    sql_that_does_not_only_read,
+    sql_with_personal_data,
+    texts_with_personal_data,
+)
 from feedback_pipeline.defs.resources import Feedback, today
+from feedback_pipeline.example_index.promotion import still_vouched_for
 from feedback_pipeline.schemas import STAGES, ContractError, embedded_feedback, require
 from feedback_pipeline.store import ids_by_status
 from feedback_pipeline.tables.stages import WHOLE
 
 _UNIT_LENGTH_TOLERANCE = 1e-3
 _IN_USE = ("verified", "applied")
+_PUBLISHED_TEXTS = ("natural_query", "sql", "generated_sql")
 
 
 def _verdict(passed: bool, description: str, **metadata: int | str) -> dg.AssetCheckResult:
@@ -20,7 +37,7 @@ def _verdict(passed: bool, description: str, **metadata: int | str) -> dg.AssetC
     )
 
 
-def _partition_of(context: dg.AssetCheckExecutionContext, stage: str, feedback: Feedback) -> str:
+def partition_of(context: dg.AssetCheckExecutionContext, stage: str, feedback: Feedback) -> str:
     """Return the partition this run made; a check run on its own looks at the newest one."""
     stored = feedback.tables.partitions(stage)
     if WHOLE in stored:
@@ -35,7 +52,7 @@ def contract_check(stage: str) -> dg.AssetChecksDefinition:
     def schema_contract(context: dg.AssetCheckExecutionContext, feedback: Feedback) -> dg.AssetCheckResult:
         """The stored table has exactly the columns and types that the next stage relies on."""
         schema = STAGES[stage] or embedded_feedback(feedback.encoder.dimension)
-        table = feedback.tables.read_partition(stage, _partition_of(context, stage, feedback))
+        table = feedback.tables.read_partition(stage, partition_of(context, stage, feedback))
         if table is None:
             return _verdict(False, f"{stage} has not been stored")
         try:
@@ -68,6 +85,45 @@ def no_unverified_row(feedback: Feedback, verified_feedback: daft.DataFrame) -> 
     return _verdict(
         not strangers, f"{len(strangers)} rows are not verified: {strangers[:5]}", unverified=len(strangers)
     )
+
+
+def _unpublished(feedback: Feedback, deduped: daft.DataFrame) -> pa.Table:
+    """Return the rows of which some text is not in the live index: those that are have passed this check before."""
+    table = deduped.select("database_id", *_PUBLISHED_TEXTS).to_arrow()
+    live = feedback.index.live()
+    if live is None:
+        return table
+    published = feedback.index.open_publication(live).search().select(list(_PUBLISHED_TEXTS)).limit(None).to_arrow()
+    known = [pc.is_in(table[name], value_set=published[name].combine_chunks()) for name in _PUBLISHED_TEXTS]
+    return table.filter(pc.invert(pc.and_(pc.and_(known[0], known[1]), known[2])))
+
+
+@dg.asset_check(asset="deduped_feedback", blocking=True)
+def no_personal_data(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.AssetCheckResult:
+    """No text on its way to the index or a dataset holds personal data, secrets or signs that hide text."""
+    new = _unpublished(feedback, deduped_feedback)
+    found = texts_with_personal_data(new["natural_query"].to_pylist())
+    for dialect, texts in _sql_by_dialect(feedback, new).items():
+        found += sql_with_personal_data(texts, dialect)
+    return _verdict(found == 0, f"{found} texts hold personal data or hidden signs", new=new.num_rows, found=found)
+
+
+@dg.asset_check(asset="deduped_feedback", blocking=True)
+def only_queries(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.AssetCheckResult:
+    """Every SQL on its way to the index or a dataset is one query that reads and cannot write."""
+    new = _unpublished(feedback, deduped_feedback)
+    answers = _sql_by_dialect(feedback, new.select(["database_id", "sql"]))
+    found = sum(sql_that_does_not_only_read(texts, dialect) for dialect, texts in answers.items())
+    return _verdict(found == 0, f"{found} answers are not one query that only reads", new=new.num_rows, found=found)
+
+
+def _sql_by_dialect(feedback: Feedback, rows: pa.Table) -> dict[str, list[str]]:
+    checker = checker_from(feedback.store, feedback.settings)
+    texts: dict[str, list[str]] = defaultdict(list)
+    for row in rows.to_pylist():
+        dialect = checker.facts(row["database_id"]).dialect
+        texts[dialect] += [row[name] for name in ("sql", "generated_sql") if row.get(name)]
+    return texts
 
 
 def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:
@@ -112,11 +168,20 @@ def _bad_vectors(column: pa.FixedSizeListArray) -> int:
 
 @dg.asset_check(asset="example_index", blocking=True)
 def index_row_count_equals_input(feedback: Feedback) -> dg.AssetCheckResult:
-    """The live publication holds exactly as many examples as were embedded."""
+    """The live publication holds as many examples as were embedded, but for those withdrawn since."""
     live = feedback.index.live()
-    stored = feedback.tables.describe("embedded_feedback")
-    expected, found = (stored.rows if stored else 0), (live.rows if live else 0)
+    stored = feedback.tables.read_partition("embedded_feedback")
+    expected = still_vouched_for(feedback.store, stored.select(["feedback_ids"])).num_rows if stored else 0
+    found = live.rows if live else 0
     return _verdict(expected == found, f"{found} rows live, {expected} embedded", live=found, embedded=expected)
 
 
-ALL_CHECKS = [*schema_contracts, *unique_keys, no_unverified_row, no_empty_vector, index_row_count_equals_input]
+ALL_CHECKS = [
+    *schema_contracts,
+    *unique_keys,
+    no_unverified_row,
+    no_personal_data,
+    only_queries,
+    no_empty_vector,
+    index_row_count_equals_input,
+]

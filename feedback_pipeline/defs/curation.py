@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_pipeline.checking import check_and_record, checker_from
+from feedback_pipeline.curation.cleaning import CLEANING_VERSION
 from feedback_pipeline.curation.deduplication import deduplicate
 from feedback_pipeline.curation.embedding import embed
 from feedback_pipeline.curation.sql import ANALYSIS_VERSION
@@ -25,7 +26,7 @@ _COMMON = {"group_name": "curation", "owners": ["team:data-engineering"]}
     kinds={"sqlglot", "daft", "parquet"},
     deps=[raw_feedback],
     partitions_def=DAILY,
-    code_version=str(ANALYSIS_VERSION),
+    code_version=f"{ANALYSIS_VERSION}.{CLEANING_VERSION}",
     **_COMMON,
 )
 def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> pa.Table:
@@ -53,15 +54,20 @@ def verified_feedback(
     return result.kept
 
 
-@dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)
+@dg.asset(kinds={"daft", "parquet"}, code_version="2", **_COMMON)
 def deduped_feedback(
     context: dg.AssetExecutionContext, feedback: Feedback, verified_feedback: daft.DataFrame
 ) -> pa.Table:
     """One row per distinct question and answer, with weight and cluster; conflicting answers are set aside."""
-    result = deduplicate(verified_feedback)
+    result = deduplicate(verified_feedback, max_user_share=feedback.settings.max_user_share)
     feedback.tables.write("deduped_feedback_dropped", result.dropped)
     clusters = len(result.kept["cluster_id"].unique())
-    context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters))
+    users = {
+        "user_shares": dg.MetadataValue.json(result.users.report()),
+        "largest_user_share": result.users.largest_after,
+        "largest_user_share_unscaled": result.users.largest_before,
+    }
+    context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters, **users))
     return result.kept
 
 

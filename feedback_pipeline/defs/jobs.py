@@ -2,15 +2,17 @@
 
 import dagster as dg
 
-_EVERYTHING = dg.AssetSelection.all()
-_ONE_AT_A_TIME = {"feedback_pipeline/writes": "tables"}
+_ON_REQUEST = dg.AssetSelection.assets("erasure_receipt")
+_EVERYTHING = dg.AssetSelection.all() - _ON_REQUEST
+ONE_AT_A_TIME = {"feedback_pipeline/writes": "tables"}
+"""Tag of runs that follow each other (``dagster.yaml``)."""
 _CONCISE = {"loggers": {"console": {}}}
 
 nightly_aggregation = dg.define_asset_job(
     "nightly_aggregation",
     selection=_EVERYTHING,
     config=_CONCISE,
-    run_tags=_ONE_AT_A_TIME,
+    run_tags=ONE_AT_A_TIME,
     description="One day's events and interactions, then everything that is built from all days.",
 )
 
@@ -18,8 +20,16 @@ promote_verified = dg.define_asset_job(
     "promote_verified",
     selection=_EVERYTHING - dg.AssetSelection.assets("raw_interactions"),
     config=_CONCISE,
-    run_tags=_ONE_AT_A_TIME,
+    run_tags=ONE_AT_A_TIME,
     description="Newly verified corrections into the live index and the dataset, without waiting for the night.",
 )
 
-JOBS = [nightly_aggregation, promote_verified]
+erasure = dg.define_asset_job(
+    "erasure",
+    selection=_ON_REQUEST,
+    config=_CONCISE,
+    run_tags=ONE_AT_A_TIME,
+    description="Finishes the erasures that were asked for with 'feedback-pipeline erase'.",
+)
+
+JOBS = [nightly_aggregation, promote_verified, erasure]

@@ -1,23 +1,32 @@
 """Runs jobs in this process, for the command line and for tests; the daemon starts the same jobs by itself."""
 
 import os
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterEventType
+from dagster import DagsterEventType, DagsterRunStatus
 
 from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
+from feedback_pipeline.defs.jobs import ONE_AT_A_TIME
 from feedback_pipeline.defs.requests import assets_of_a_day
 from feedback_pipeline.defs.resources import Feedback, today
+from feedback_pipeline.rules import apply_rules
 from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import any_open_erasure
 
-NIGHTLY, PROMOTE = "nightly_aggregation", "promote_verified"
+NIGHTLY, PROMOTE, ERASURE = "nightly_aggregation", "promote_verified", "erasure"
+_LONGEST_WAIT_S = 1_800
 
 
 class UnknownJobError(LookupError):
     """There is no job of that name; the text lists those there are."""
+
+
+class WritersBusyError(RuntimeError):
+    """Another run writes the tables and does not end; the text names it."""
 
 
 class DagsterHomeError(RuntimeError):
@@ -65,9 +74,12 @@ def dagster_home(settings: Settings) -> Path:
 def run_job(name: str, settings: Settings) -> JobOutcome:
     """Bring everything up to date that ``name`` covers: each stale day's tables, then what is built from all days.
 
+    Erasures that wait, or that were interrupted, are carried out first, so that nothing of theirs is used again.
+
     Raises:
         UnknownJobError: there is no such job.
         DagsterHomeError: Dagster's home cannot be used.
+        WritersBusyError: an erasure waits for a run of the daemon that does not end.
     """
     from feedback_pipeline.definitions import defs
 
@@ -76,7 +88,11 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
         raise UnknownJobError(f"no job {name!r}; jobs: {', '.join(sorted(jobs))}")
     job, results = defs.resolve_job_def(name), []
     with only_run(dagster_home(settings)) as instance:
-        days = _stale_days(name) or [today()]
+        results += _erasures(defs, instance, asked_for=name == ERASURE)
+        if name in (NIGHTLY, PROMOTE):
+            # What the rules decide makes days stale, so they come first; the asset of the run then finds nothing to do.
+            apply_rules(Feedback().store, settings)
+        days = [] if name == ERASURE else _stale_days(name) or [today()]
         for day in days:
             selection = None if day == days[-1] else assets_of_a_day(name)
             results.append(
@@ -90,6 +106,26 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
             )
     failed = {step: text for result in results for step, text in _failures(result).items()}
     return JobOutcome(name, days, [result.run_id for result in results], failed, _seconds(results))
+
+
+def _erasures(
+    defs: dg.Definitions, instance: dg.DagsterInstance, *, asked_for: bool
+) -> list[dg.ExecuteInProcessResult]:
+    if not (asked_for or any_open_erasure(Feedback().store)):
+        return []
+    _wait_for_writers(instance)
+    job = defs.resolve_job_def(ERASURE)
+    return [job.execute_in_process(instance=instance, tags=IN_PROCESS, raise_on_error=False)]
+
+
+def _wait_for_writers(instance: dg.DagsterInstance) -> None:
+    """Wait for runs of the daemon that may have read rows before they are erased, and would write them afterwards."""
+    deadline = time.monotonic() + _LONGEST_WAIT_S
+    writing = dg.RunsFilter(tags=ONE_AT_A_TIME, statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
+    while runs := instance.get_runs(writing, limit=1):
+        if time.monotonic() > deadline:
+            raise WritersBusyError(f"run {runs[0].run_id} does not end; end it in Dagster, then erase again")
+        time.sleep(1)
 
 
 def _stale_days(job: str) -> list[str]:

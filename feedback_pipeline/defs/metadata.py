@@ -9,7 +9,8 @@ import pyarrow as pa
 
 _PREVIEW_ROWS = 5
 _PREVIEW_CHARACTERS = 60
-_HIDDEN_IN_PREVIEW = {"vector", "user_hash", "checks", "payload", "comment", "chunks"}
+_HIDDEN_IN_PREVIEW = {"vector", "user_hash", "checks", "payload", "comment", "chunks", "output", "reason"}
+_UNREDACTED = {"natural_query", "generated_sql", "corrected_sql", "answer_sql"}
 
 
 def table_metadata(table: pa.Table, dropped: pa.Table | None = None, **more: Any) -> dict[str, Any]:
@@ -42,10 +43,18 @@ def column_schema(schema: pa.Schema) -> dg.TableSchema:
 
 
 def preview(table: pa.Table) -> str:
-    """Return the first rows as a Markdown table, without vectors and personal columns."""
-    shown = table.select([name for name in table.column_names if name not in _HIDDEN_IN_PREVIEW])
+    """Return the first rows as a Markdown table, without vectors and personal columns.
+
+    Dagster keeps it, so where texts are not redacted yet, only their safe forms are shown.
+    """
+    hidden = _HIDDEN_IN_PREVIEW if _is_redacted(table) else _HIDDEN_IN_PREVIEW | _UNREDACTED
+    shown = table.select([name for name in table.column_names if name not in hidden])
     frame = shown.slice(0, _PREVIEW_ROWS).to_pandas()
     return frame.map(_shortened).to_markdown(index=False) if len(frame) else "no rows"
+
+
+def _is_redacted(table: pa.Table) -> bool:
+    return "canonical_question" in table.column_names
 
 
 def dropped_by_reason(dropped: pa.Table) -> Mapping[str, int]:

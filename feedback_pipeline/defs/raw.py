@@ -10,6 +10,7 @@ from feedback_pipeline.defs.io_manager import with_notes
 from feedback_pipeline.defs.metadata import table_metadata
 from feedback_pipeline.defs.partitions import DAILY
 from feedback_pipeline.defs.resources import Feedback
+from feedback_pipeline.defs.review import policy_decisions
 from feedback_pipeline.store import event_days, events_of_day, interaction_days, interactions_of_day
 from feedback_pipeline.store.transitions import ECHOES
 
@@ -21,7 +22,7 @@ _COMMON = {
 }
 
 
-@dg.asset(kinds={"sqlalchemy", "arrow", "parquet"}, **_COMMON)
+@dg.asset(kinds={"sqlalchemy", "arrow", "parquet"}, deps=[policy_decisions], **_COMMON)
 def raw_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> pa.Table:
     """The day's feedback events: submitted, verified, rejected and so on, in the order they were recorded.
 

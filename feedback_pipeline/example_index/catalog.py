@@ -6,7 +6,7 @@ Light enough for the query path: LanceDB is imported when a table is opened, not
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
@@ -49,6 +49,17 @@ class Publication:
     digest: str
     model_fingerprint: str
     dimension: int
+
+
+_NOTED = tuple(field.name for field in fields(Publication))
+
+
+@dataclass(frozen=True)
+class RevokedPublication:
+    """A publication whose rows were removed for good; only its note is left."""
+
+    publication: Publication
+    reason: str
 
 
 class IndexCatalog:
@@ -136,6 +147,22 @@ class IndexCatalog:
         versions = [tag["version"] for name, tag in tags.items() if _PUBLISHED.fullmatch(name)]
         return sorted((self.of_table_version(version) for version in versions), key=lambda p: p.version)
 
+    def revoked(self) -> list[RevokedPublication]:
+        """Return the publications that were removed for good, oldest first."""
+        fs, inner = filesystem(f"{self.root}/index/publications")
+        notes = (read_json(fs.unstrip_protocol(str(path))) or {} for path in fs.glob(f"{inner}/*.json"))
+        found = [
+            RevokedPublication(Publication(**{name: note[name] for name in _NOTED}), note["revoked"]["reason"])
+            for note in notes
+            if "revoked" in note
+        ]
+        return sorted(found, key=lambda revoked: revoked.publication.version)
+
+    def next_version(self) -> int:
+        """Return the number of the next publication; one that was revoked is never given again."""
+        known = [*self.publications(), *(revoked.publication for revoked in self.revoked())]
+        return max((publication.version for publication in known), default=0) + 1
+
     def of_table_version(self, table_version: int) -> Publication:
         """Return the note left with the publication of a LanceDB version.
 
@@ -169,6 +196,10 @@ class IndexCatalog:
         """Leave the note of a publication, before any tag points at it."""
         write_json(self._note_path(publication.table_version), asdict(publication))
 
+    def revoke(self, publication: Publication, reason: str) -> None:
+        """Let the note of a publication say that it is gone for good, and why."""
+        write_json(self._note_path(publication.table_version), {**asdict(publication), "revoked": {"reason": reason}})
+
     def make_live(self, table: Table, table_version: int) -> None:
         """Move the tag ``live``: the one step that readers see."""
         move = table.tags.update if LIVE in table.tags.list() else table.tags.create
@@ -184,9 +215,20 @@ class IndexCatalog:
         known = {publication.version: publication for publication in self.publications()}
         if version not in known:
             numbers = ", ".join(map(str, known)) or "none"
-            raise UnknownPublicationError(f"no index version {version}; published versions: {numbers}")
+            gone = {revoked.publication.version: revoked.reason for revoked in self.revoked()}
+            why = f"index version {version} was removed for good ({gone[version]})" if version in gone else ""
+            raise UnknownPublicationError(f"{why or f'no index version {version}'}; published versions: {numbers}")
         self.make_live(self.open_table(), known[version].table_version)
         return known[version]
+
+    def sweep_notes(self) -> None:
+        """Remove the notes of LanceDB versions that no tag points at; those of revoked publications stay."""
+        tagged = {str(tag["version"]) for tag in self.open_table().tags.list().values()}
+        fs, inner = filesystem(f"{self.root}/index/publications")
+        for path in map(str, fs.glob(f"{inner}/*.json")):
+            name = path.rsplit("/", 1)[-1].removesuffix(".json")
+            if name not in tagged and "revoked" not in (read_json(fs.unstrip_protocol(path)) or {}):
+                fs.rm_file(path)
 
     def _note_path(self, table_version: int) -> str:
         return f"{self.root}/index/publications/{table_version}.json"

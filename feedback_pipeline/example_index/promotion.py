@@ -33,6 +33,17 @@ def no_longer_vouched_for(store: Store, catalog: IndexCatalog) -> set[str]:
     return {feedback_id for ids in listed for feedback_id in ids} - in_use
 
 
+def still_vouched_for(store: Store, embedded: pa.Table) -> pa.Table:
+    """Return the examples whose feedback is verified or applied right now.
+
+    What a run has read may have been withdrawn or erased since.
+    """
+    in_use = ids_by_status(store, "verified") | ids_by_status(store, "applied")
+    return embedded.filter(
+        pa.array([in_use.issuperset(ids) for ids in embedded["feedback_ids"].to_pylist()], pa.bool_())
+    )
+
+
 @dataclass(frozen=True)
 class PromotionResult:
     """What is live now, and how many feedbacks became ``applied`` or lost that status because they left the index."""
@@ -47,6 +58,7 @@ def promote(
 ) -> PromotionResult:
     """Publish ``embedded`` (schemas.embedded_feedback) and bring the statuses in the store in line with it.
 
+    Examples that rest on feedback no longer in use are left out, whatever ``embedded`` says.
     Statuses follow from what is live, not from what this call changed, so a crash between the two is mended next time.
 
     Raises:
@@ -54,6 +66,7 @@ def promote(
         EncoderExportError: the query encoder would give other vectors than the model.
     """
     export_encoder(catalog.root, encoder)
+    embedded = still_vouched_for(store, embedded)
     published = publish(catalog, embedded, encoder.fingerprint, vector_index_min_rows=vector_index_min_rows)
     live = {feedback_id for ids in embedded["feedback_ids"].to_pylist() for feedback_id in ids}
     payload = {"index_version": published.publication.version}

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from feedback_pipeline.example_index.catalog import TABLE, IndexCatalog, Publication
 from feedback_pipeline.example_index.rows import index_rows, table_digest
+from feedback_pipeline.tables.publishing import only_publisher
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -52,25 +53,26 @@ def publish(
     rows = index_rows(embedded)
     _refuse_repeats(rows)
     digest = table_digest(rows, model_fingerprint)
-    live = catalog.live()
-    if live is not None and live.digest == digest:
-        return PublishResult(live, changed=False, upserted=0, removed=0)
-    table, upserted, removed = _write(catalog, rows, live, model_fingerprint)
-    _index(table, rows.num_rows, vector_index_min_rows)
-    _check(table, rows)
-    dimension = rows.schema.field("vector").type.list_size
-    number = max((p.version for p in catalog.publications()), default=0) + 1
-    publication = Publication(number, table.version, rows.num_rows, digest, model_fingerprint, dimension)
-    catalog.note(publication)
-    table.tags.create(f"v{number}", table.version)
-    catalog.make_live(table, table.version)
-    return PublishResult(publication, changed=True, upserted=upserted, removed=removed)
+    with only_publisher(f"{catalog.root}/index"):
+        live = catalog.live()
+        if live is not None and live.digest == digest:
+            return PublishResult(live, changed=False, upserted=0, removed=0)
+        table, upserted, removed = _write(catalog, rows, live, model_fingerprint)
+        index_columns(table, rows.num_rows, vector_index_min_rows)
+        _check(table, rows)
+        dimension = rows.schema.field("vector").type.list_size
+        number = catalog.next_version()
+        publication = Publication(number, table.version, rows.num_rows, digest, model_fingerprint, dimension)
+        catalog.note(publication)
+        table.tags.create(f"v{number}", table.version)
+        catalog.make_live(table, table.version)
+        return PublishResult(publication, changed=True, upserted=upserted, removed=removed)
 
 
 def _write(
     catalog: IndexCatalog, rows: pa.Table, live: Publication | None, model_fingerprint: str
 ) -> tuple[Table, int, int]:
-    if live is None or live.model_fingerprint != model_fingerprint:
+    if live is None or live.model_fingerprint != model_fingerprint or _has_other_columns(catalog, live, rows):
         # Overwriting keeps the table's history, so earlier publications with another model stay readable.
         table = catalog.connect().create_table(TABLE, data=rows, mode="overwrite")
         return table, rows.num_rows, 0
@@ -83,6 +85,11 @@ def _write(
         table.merge_insert("example_id").when_matched_update_all().when_not_matched_insert_all().execute(changed)
     _delete(table, gone.to_pylist())
     return table, changed.num_rows, len(gone)
+
+
+def _has_other_columns(catalog: IndexCatalog, live: Publication, rows: pa.Table) -> bool:
+    """Tell whether the live rows have other columns or types, as those of an earlier release of this project may."""
+    return {f.name: f.type for f in catalog.open_publication(live).schema} != {f.name: f.type for f in rows.schema}
 
 
 def _refuse_repeats(rows: pa.Table) -> None:
@@ -108,7 +115,8 @@ def _delete(table: Table, example_ids: list[str]) -> None:
         table.delete(f"example_id IN ({some})")
 
 
-def _index(table: Table, rows: int, vector_index_min_rows: int) -> None:
+def index_columns(table: Table, rows: int, vector_index_min_rows: int) -> None:
+    """Build what readers of the whole table search by: the database and, for many rows, the vectors."""
     from lancedb.index import Bitmap, IvfRq
 
     present = {column for index in table.list_indices() for column in index.columns}

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
@@ -16,8 +17,24 @@ class UnknownReleaseError(LookupError):
     """There is no such dataset or version; the text lists what there is."""
 
 
+class RevokedReleaseError(LookupError):
+    """The rows of a version were removed for good; the text says why and which version to take."""
+
+
 class DamagedReleaseError(RuntimeError):
     """A manifest cannot be read; the text names it."""
+
+
+def read_data(path: str, columns: list[str] | None = None) -> pa.Table:
+    """Return one data file of a release."""
+    fs, inner = filesystem(path)
+    with fs.open(inner, "rb") as stream:
+        return pq.read_table(stream, columns=columns)
+
+
+def split_of_file(path: str) -> str:
+    """Return the split that a data file is of: ``data/train-00000-of-00001.parquet`` → ``train``."""
+    return path.split("/")[-1].split("-", 1)[0]
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,16 @@ class Release:
         """Row count of each split."""
         return self.manifest["rows"]
 
+    @property
+    def revoked(self) -> dict[str, Any] | None:
+        """``reason`` and ``replaced_by`` where the rows were removed for good, else None."""
+        return self.manifest.get("revoked")
+
+    @property
+    def data_files(self) -> list[str]:
+        """Paths of the Parquet files, whether they are still there or not."""
+        return [f"{self.path}/{file['path']}" for file in self.manifest["files"] if file["path"].endswith(".parquet")]
+
 
 class ReleaseCatalog:
     """The releases below one storage root. A version exists once its manifest does."""
@@ -65,32 +92,53 @@ class ReleaseCatalog:
         return sorted(int(match.group(1)) for folder in folders if (match := _VERSION.fullmatch(folder)))
 
     def latest(self, name: str) -> Release | None:
-        """Return the version that ``latest`` points at, the newest if that is lost, or None before the first."""
+        """Return the version ``latest`` points at, the newest if that is lost or revoked, None before the first."""
         try:
             pointer = read_json(self._pointer_path(name))
         except ValueError:
             pointer = None
         pointed = self._read(name, pointer["version"]) if pointer else None
-        return pointed or self.newest(name)
+        return pointed if pointed and not pointed.revoked else self.newest(name)
 
     def newest(self, name: str) -> Release | None:
-        """Return the version with the highest number: ``latest``, unless a publisher died just before moving it."""
-        versions = self.versions(name)
-        return self._read(name, versions[-1]) if versions else None
+        """Return the highest version that is not revoked: ``latest``, unless a publisher died just before moving it."""
+        return next((release for release in reversed(self.releases(name)) if not release.revoked), None)
+
+    def releases(self, name: str) -> list[Release]:
+        """Return all versions of a dataset in order, revoked ones too."""
+        return [release for number in self.versions(name) if (release := self._read(name, number))]
+
+    def next_version(self, name: str) -> int:
+        """Return the number of the next version."""
+        return max(self.versions(name), default=0) + 1
 
     def splits_of(self, release: Release) -> dict[str, str]:
-        """Return the split of each row_id of a release."""
-        splits: dict[str, str] = {}
-        for file in release.manifest["files"]:
-            if file["path"].endswith(".parquet"):
-                fs, inner = filesystem(f"{release.path}/{file['path']}")
-                with fs.open(inner, "rb") as stream:
-                    row_ids = pq.read_table(stream, columns=["row_id"])["row_id"].to_pylist()
-                splits |= dict.fromkeys(row_ids, file["path"].split("/")[-1].split("-", 1)[0])
+        """Return the split of each row_id of a release, and of rows that left it and may come back."""
+        splits: dict[str, str] = dict(release.manifest.get("remembered_splits", {}))
+        for path in release.data_files:
+            row_ids = read_data(path, ["row_id"])["row_id"].to_pylist()
+            splits |= dict.fromkeys(row_ids, split_of_file(path))
         return splits
 
     def find(self, reference: str) -> Release:
         """Return the release of ``NAME``, ``NAME@3``, ``NAME@v3`` or ``NAME@latest``.
+
+        Raises:
+            UnknownReleaseError: no such name or version.
+            RevokedReleaseError: its rows were removed for good.
+            DamagedReleaseError: its manifest cannot be read.
+        """
+        release = self.look_up(reference)
+        if release.revoked:
+            instead = release.revoked["replaced_by"]
+            raise RevokedReleaseError(
+                f"dataset {release.name} v{release.version} was revoked ({release.revoked['reason']}) and its data "
+                f"files are gone; take {release.name}@v{instead} or later"
+            )
+        return release
+
+    def look_up(self, reference: str) -> Release:
+        """Return a release like ``find``, a revoked one too: what is left of it is its manifest.
 
         Raises:
             UnknownReleaseError: no such name or version.
@@ -124,6 +172,10 @@ class ReleaseCatalog:
                 f"{folder}/manifest.json is damaged ({error}); restore the version from a backup, or delete its folder"
             ) from error
         return Release(name, version, folder, manifest) if manifest else None
+
+    def write_manifest(self, release: Release, manifest: dict[str, Any]) -> None:
+        """Replace the manifest of a published version: the one change it may ever see is being revoked."""
+        write_json(f"{release.path}/manifest.json", manifest)
 
     def _pointer_path(self, name: str) -> str:
         return f"{self.root}/{name}/latest.json"

@@ -5,14 +5,12 @@ publisher. On a local disk publishers wait for each other, and the whole folder 
 store there must be one publisher at a time, which the pool ``releases`` sees to.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from filelock import FileLock
 from fsspec.implementations.local import LocalFileSystem
 
 from feedback_pipeline import __version__
@@ -21,6 +19,7 @@ from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
 from feedback_pipeline.finetune.rows import DATASET_ROWS, content_digest, split_rows
 from feedback_pipeline.tables.files import StorageError, filesystem, sha256, write_bytes, write_json
 from feedback_pipeline.tables.parquet import parquet_bytes
+from feedback_pipeline.tables.publishing import only_publisher
 
 _ROWS_PER_FILE = 500_000
 
@@ -49,23 +48,8 @@ def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, polic
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
         DamagedReleaseError: the manifest of the newest version cannot be read.
     """
-    with _only_publisher(f"{catalog.root}/{name}"):
+    with only_publisher(f"{catalog.root}/{name}"):
         return _publish(catalog, name, deduped, policy)
-
-
-@contextmanager
-def _only_publisher(folder: str) -> Iterator[None]:
-    fs, inner = filesystem(folder)
-    if not isinstance(fs, LocalFileSystem):
-        yield
-        return
-    try:
-        Path(inner).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(Path(inner) / ".publishing.lock").acquire()
-    except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror or error}; make it writable") from error
-    with lock:
-        yield
 
 
 def _publish(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: ReleasePolicy) -> ReleaseResult:
@@ -83,11 +67,32 @@ def _publish(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: Rele
         # A crash may have come between this version and its pointer.
         catalog.point_latest(name, newest.version)
         return ReleaseResult(newest, published=False)
-    version = newest.version + 1 if newest else 1
-    manifest = _manifest(name, version, splits, digest, newest, policy)
+    return ReleaseResult(publish_splits(catalog, name, splits, digest, asdict(policy), newest), published=True)
+
+
+def publish_splits(
+    catalog: ReleaseCatalog,
+    name: str,
+    splits: dict[str, pa.Table],
+    digest: str,
+    thresholds: dict[str, Any],
+    parent: Release | None,
+    remembered: Mapping[str, str] | None = None,
+) -> Release:
+    """Write rows that have their splits as the next version, and let ``latest`` point at it.
+
+    The caller is the only publisher. ``digest`` is the ``content_digest`` of ``splits``. ``remembered`` are splits (by
+    row_id) of rows that are not in this version and may come back; those that the parent remembers are handed on.
+    """
+    version = catalog.next_version(name)
+    manifest = _manifest(name, version, splits, digest, thresholds, parent)
+    present = {row_id for table in splits.values() for row_id in table["row_id"].to_pylist()}
+    known = {**(parent.manifest.get("remembered_splits", {}) if parent else {}), **(remembered or {})}
+    if kept := {row_id: split for row_id, split in known.items() if row_id not in present}:
+        manifest["remembered_splits"] = kept
     _write_version(catalog.folder(name, version), splits, manifest)
     catalog.point_latest(name, version)
-    return ReleaseResult(Release(name, version, catalog.folder(name, version), manifest), published=True)
+    return Release(name, version, catalog.folder(name, version), manifest)
 
 
 def _manifest(
@@ -95,8 +100,8 @@ def _manifest(
     version: int,
     splits: dict[str, pa.Table],
     digest: str,
+    thresholds: dict[str, Any],
     parent: Release | None,
-    policy: ReleasePolicy,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -105,7 +110,7 @@ def _manifest(
         "parent": {"version": parent.version, "digest": parent.digest} if parent else None,
         "rows": {split: table.num_rows for split, table in splits.items()},
         "schema": {field.name: str(field.type) for field in DATASET_ROWS},
-        "thresholds": asdict(policy),
+        "thresholds": thresholds,
         "code_version": __version__,
         "files": [],
     }
@@ -115,7 +120,7 @@ def _write_version(folder: str, splits: dict[str, pa.Table], manifest: dict[str,
     fs, _ = filesystem(folder)
     target = _staging(folder) if isinstance(fs, LocalFileSystem) else folder
     for left_over in {target, folder}:
-        _sweep(left_over)
+        sweep(left_over)
     files = {f"data/{name}": content for split, table in splits.items() for name, content in _parquet(split, table)}
     files["README.md"] = dataset_card(manifest).encode()
     for name, content in sorted(files.items()):
@@ -139,7 +144,7 @@ def _staging(folder: str) -> str:
     return str(path.with_name(f".{path.name}.staging"))
 
 
-def _sweep(folder: str) -> None:
+def sweep(folder: str) -> None:
     """Remove what lies where a new version will stand: it has no manifest, or it would be a version."""
     fs, inner = filesystem(folder)
     try:

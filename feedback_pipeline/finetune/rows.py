@@ -14,7 +14,7 @@ DATASET_ROWS = pa.schema(
         pa.field("natural_query", pa.string(), nullable=False),
         pa.field("sql", pa.string(), nullable=False),
         pa.field("generated_sql", pa.string()),
-        pa.field("weight", pa.int32(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
         pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
         pa.field("cluster_id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),

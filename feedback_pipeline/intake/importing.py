@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from feedback_pipeline.checking import checker_from
-from feedback_pipeline.curation.checks import CorrectionChecker
+from feedback_pipeline.checking import ExecutingChecker, checker_from
+from feedback_pipeline.intake import values
 from feedback_pipeline.intake.mapping import CORRECTION_FIELDS, INTERACTION_FIELDS, ColumnMapping
 from feedback_pipeline.intake.readers import check_readable, read_rows
 from feedback_pipeline.intake.rejects import Rejects, rejects_of
@@ -24,7 +24,16 @@ from feedback_pipeline.intake.stored import count_differing
 from feedback_pipeline.intake.validation import Limits, RowError, read_correction, read_interaction
 from feedback_pipeline.intake.verifying import Verifier
 from feedback_pipeline.settings import Settings
-from feedback_pipeline.store import Interaction, Store, Submission, list_databases, record_many, submit_many
+from feedback_pipeline.store import (
+    NOT_STORED,
+    Interaction,
+    Store,
+    Submission,
+    list_databases,
+    opted_out_users,
+    record_many,
+    submit_many,
+)
 from feedback_pipeline.store.types import canonical_json
 
 ROWS_PER_TRANSACTION = 1_000
@@ -42,7 +51,7 @@ def import_corrections(
     source: str = "import",
     mapping: Mapping[str, str] | None = None,
     verify_as: str | None = None,
-    checker: CorrectionChecker | None = None,
+    checker: ExecutingChecker | None = None,
     now: datetime | None = None,
     on_progress: OnProgress | None = None,
 ) -> ImportReport:
@@ -90,6 +99,14 @@ def import_interactions(
     return _Interactions(report, columns, settings, store, now, on_progress).run(list(paths))
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What became of a batch: how many items are new, and how many were refused because their user has opted out."""
+
+    new: int
+    opted_out: int
+
+
 @dataclass
 class _Import(ABC):
     """One run of an import; what differs between kinds of rows is in the subclasses."""
@@ -101,19 +118,21 @@ class _Import(ABC):
     now: datetime | None
     on_progress: OnProgress | None
     registered: set[str] = field(init=False)
+    opted_out: set[str] = field(init=False)
     limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = Limits.of(self.settings, self.now)
         self.registered = {database.database_id for database in list_databases(self.store)}
+        self.opted_out = opted_out_users(self.store)
 
     @abstractmethod
     def build(self, fields: Mapping[str, Any]) -> Item:
         """Return what to store of one row. Raises RowError."""
 
     @abstractmethod
-    def keep(self, items: Sequence[Any]) -> int:
-        """Store one batch and return how many of it are new."""
+    def keep(self, items: Sequence[Any]) -> Kept:
+        """Store one batch."""
 
     def finish(self) -> None:  # noqa: B027 - most imports have nothing left to do
         """Do what is to be done when all rows are stored."""
@@ -139,12 +158,16 @@ class _Import(ABC):
         tally.rejects_path = rejects.target if rejects.count else None
 
     def _import_batch(self, rows: list[Row], tally: FileReport, rejects: Rejects) -> None:
+        rejected_before = rejects.count
         items = self._good_items(rows, rejects)
-        new = self.keep(items) if items else 0
+        kept = self.keep(items) if items else Kept(0, 0)
+        rejected = rejects.count - rejected_before
         tally.read += len(rows)
-        tally.stored += new
-        tally.already_known += len(items) - new
-        tally.rejected = rejects.count
+        tally.stored += kept.new
+        tally.already_known += len(items) - kept.new - kept.opted_out
+        tally.rejected += rejected
+        # Besides those the store refused there are rows that could not be read and must not be written down either.
+        tally.opted_out += len(rows) - len(items) - rejected + kept.opted_out
         ids = (item.database_id for item in items if item.database_id is not None)
         self.report.unregistered_databases.update(i for i in ids if i not in self.registered)
 
@@ -156,11 +179,22 @@ class _Import(ABC):
                 item = self._read(row)
                 _refuse_other_content(item, first.setdefault(str(item.client_key), (row, item)))
             except RowError as error:
+                if self._is_of_opted_out(row):
+                    continue
                 rejects.add(row, error.field, error.reason)
                 self.report.rejected_fields[error.field or "row"] += 1
             else:
                 items.append(item)
         return items
+
+    def _is_of_opted_out(self, row: Row) -> bool:
+        if not self.opted_out or row.record is None:
+            return False
+        try:
+            user_id = values.key(self.columns.apply(row.record).get("user_id"))
+        except ValueError:
+            return False
+        return user_id is not None and self.store.hash_user(user_id) in self.opted_out
 
     def _read(self, row: Row) -> Item:
         if row.record is None:
@@ -178,12 +212,12 @@ class _Corrections(_Import):
     def build(self, fields: Mapping[str, Any]) -> Submission:
         return read_correction(fields, self.report.source, self.limits)
 
-    def keep(self, items: Sequence[Submission]) -> int:
+    def keep(self, items: Sequence[Submission]) -> Kept:
         results = submit_many(self.store, items)
         self.report.differing += count_differing(self.store, items, results)
         if self.verifier is not None:
-            self.verifier.add([result.feedback_id for result in results])
-        return sum(result.created for result in results)
+            self.verifier.add([result.feedback_id for result in results if not result.opted_out])
+        return Kept(sum(result.created for result in results), sum(result.opted_out for result in results))
 
     def finish(self) -> None:
         if self.verifier is not None:
@@ -195,8 +229,9 @@ class _Interactions(_Import):
     def build(self, fields: Mapping[str, Any]) -> Interaction:
         return read_interaction(fields, self.report.source, self.limits)
 
-    def keep(self, items: Sequence[Interaction]) -> int:
-        return sum(is_new for _, is_new in record_many(self.store, items))
+    def keep(self, items: Sequence[Interaction]) -> Kept:
+        results = record_many(self.store, items)
+        return Kept(sum(is_new for _, is_new in results), sum(number == NOT_STORED for number, _ in results))
 
 
 def _refuse_other_content(item: Item, first: tuple[Row, Item]) -> None:

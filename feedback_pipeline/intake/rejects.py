@@ -1,23 +1,30 @@
 """The rows that did not get in, in a file of their own: what to repair, where, and why."""
 
+import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from feedback_pipeline.intake import values
 from feedback_pipeline.intake.rows import Row
 from feedback_pipeline.settings import Settings
-from feedback_pipeline.tables.files import StorageError
+from feedback_pipeline.tables.files import StorageError, write_bytes
+
+_FOLDER = "rejects"
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BARE = re.compile(r'[^\s",;{}\[\]]+')
 
 
 def rejects_path(settings: Settings, path: Path) -> Path:
     """Return where the rejects of the input file ``path`` go: always the same place for the same file."""
     digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
-    return settings.local_root / "rejects" / f"{path.name}.{digest[:8]}.rejects.jsonl"
+    return settings.local_root / _FOLDER / f"{path.name}.{digest[:8]}.rejects.jsonl"
 
 
 @dataclass
@@ -82,3 +89,77 @@ def rejects_of(source: Path, settings: Settings) -> Iterator[Rejects]:
         rejects.publish()
     finally:
         rejects.discard()
+
+
+def count_rejects(settings: Settings, is_user: Callable[[str], bool]) -> int:
+    """Return how many rejected rows name a user: any value in them that ``is_user``."""
+    return sum(sum(_names(line, is_user) for line in _lines(path)) for path in _files(settings))
+
+
+def remove_rejects(settings: Settings, is_user: Callable[[str], bool]) -> int:
+    """Remove the rejected rows that name a user, and files that have none left; return how many there were.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    return sum(_remove_from(path, is_user) for path in _files(settings))
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Return the rejects files, and what imports that were killed have left of theirs."""
+    folder = settings.local_root / _FOLDER
+    return sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def _lines(path: Path) -> list[str]:
+    # Not splitlines: texts may hold other line ends, such as U+2028.
+    return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
+
+
+def _remove_from(path: Path, is_user: Callable[[str], bool]) -> int:
+    lines = _lines(path)
+    kept = [line for line in lines if not _names(line, is_user)]
+    if len(kept) == len(lines):
+        return 0
+    if kept:
+        write_bytes(str(path), "".join(f"{line}\n" for line in kept).encode())
+    else:
+        path.unlink()
+    return len(lines) - len(kept)
+
+
+def _names(line: str, is_user: Callable[[str], bool]) -> bool:
+    try:
+        record = json.loads(line)["record"]
+    except (ValueError, KeyError, TypeError):
+        record = line
+    return any(is_user(value) for value in _values(str(record)))
+
+
+def _values(record: str) -> set[str]:
+    """Return whatever in a row might be a user id, as it would be read from the row.
+
+    A row is JSON or a line of CSV, and perhaps cut off. The columns are not known any more, so all values count.
+    """
+    try:
+        found = list(_scalars(json.loads(record)))
+    except ValueError:
+        quoted = [match.group(1) for match in _QUOTED.finditer(record)]
+        cells = [cell for delimiter in ",;\t" for cell in next(csv.reader([record], delimiter=delimiter), [])]
+        found = [*quoted, *cells, *_BARE.findall(record)]
+    return {key for value in found if (key := _as_key(value))}
+
+
+def _scalars(document: Any) -> Iterator[Any]:
+    if isinstance(document, dict | list):
+        for item in document.values() if isinstance(document, dict) else document:
+            yield from _scalars(item)
+    else:
+        yield document
+
+
+def _as_key(value: Any) -> str | None:
+    try:
+        return values.key(value)
+    except ValueError:
+        return None

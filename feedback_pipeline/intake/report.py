@@ -8,13 +8,14 @@ from typing import Any
 
 @dataclass
 class FileReport:
-    """What became of the rows of one file. ``read = stored + already_known + rejected``."""
+    """What became of the rows of one file. ``read = stored + already_known + rejected + opted_out``."""
 
     path: Path
     read: int = 0
     stored: int = 0
     already_known: int = 0
     rejected: int = 0
+    opted_out: int = 0
     rejects_path: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -25,6 +26,7 @@ class FileReport:
             "stored": self.stored,
             "already_known": self.already_known,
             "rejected": self.rejected,
+            "opted_out": self.opted_out,
             "rejects_path": None if self.rejects_path is None else str(self.rejects_path),
         }
 
@@ -71,6 +73,11 @@ class ImportReport:
         return sum(file.rejected for file in self.files)
 
     @property
+    def opted_out(self) -> int:
+        """Rows of users who have opted out: neither stored nor listed among the rejects."""
+        return sum(file.opted_out for file in self.files)
+
+    @property
     def rejects_paths(self) -> list[Path]:
         """The files that list them."""
         return [file.rejects_path for file in self.files if file.rejects_path is not None]
@@ -85,6 +92,7 @@ class ImportReport:
             "already_known": self.already_known,
             "differing": self.differing,
             "rejected": self.rejected,
+            "opted_out": self.opted_out,
             "rejected_fields": dict(sorted(self.rejected_fields.items())),
             "verified": self.verified,
             "not_verified": dict(sorted(self.not_verified.items())),

@@ -1,14 +1,15 @@
 """``--verify-as``: what was just imported is checked and, where it passes, decided in a reviewer's name."""
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
-from feedback_pipeline.checking import check_and_record
-from feedback_pipeline.curation.checks import CorrectionChecker
+from feedback_pipeline.checking import ExecutingChecker, check_and_record
 from feedback_pipeline.intake.report import ImportReport
-from feedback_pipeline.intake.stored import stored_submissions
-from feedback_pipeline.store import Status, Store, decide
+from feedback_pipeline.store import Status, Store, decide, stored_submissions
 
 ROWS_PER_ROUND = 20_000
 """Enough that starting processes for the checks pays off, little enough to hold in memory."""
@@ -16,10 +17,13 @@ ROWS_PER_ROUND = 20_000
 
 @dataclass
 class Verifier:
-    """Collects imported feedback and verifies it in large rounds; what a reviewer has decided before stays so."""
+    """Collects imported feedback and verifies it in large rounds; what a reviewer has decided before stays so.
+
+    What is flagged waits for a person: trust in a source is no look at its texts.
+    """
 
     store: Store
-    checker: CorrectionChecker
+    checker: ExecutingChecker
     reviewer: str
     report: ImportReport
     _waiting: list[str] = field(default_factory=list)
@@ -37,6 +41,10 @@ class Verifier:
         checked = check_and_record(self.store, pending, self.checker)
         failed = checked.filter(~pc.field("passed"))
         self.report.not_verified.update(failed["failed_check"].to_pylist())
-        passing = checked.filter(checked["passed"])["feedback_id"].to_pylist()
+        unremarkable = pc.equal(pc.list_value_length(checked["flags"]), 0)
+        self.report.not_verified.update(
+            ["flagged"] * checked.filter(pc.and_not(checked["passed"], unremarkable)).num_rows
+        )
+        passing = checked.filter(pc.and_(checked["passed"], unremarkable))["feedback_id"].to_pylist()
         decisions = decide(self.store, passing, "verified", actor=self.reviewer)
         self.report.verified += sum(decision.outcome == "done" for decision in decisions)

@@ -4,7 +4,7 @@ What is allowed stands in ``transitions``; here it is carried out, once, however
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Text, bindparam, cast, update
@@ -25,6 +25,9 @@ from feedback_pipeline.store.transitions import (
 from feedback_pipeline.store.types import canonical_json
 
 Outcome = Literal["done", "unchanged", "refused", "unknown"]
+
+NO_CHECK = "none"
+"""What an override stands above where no check had failed: nothing that fails later."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,16 @@ class _Order:
     reason: str | None
     payload: dict[str, Any] | None
     expected: Status | None
+    overridden: dict[str, str] = field(default_factory=dict)
 
     @property
     def overrides_checks(self) -> bool:
         return bool((self.payload or {}).get("override") is True and (self.reason or "").strip())
+
+    def payload_for(self, feedback_id: str) -> dict[str, Any] | None:
+        """Return what the event of one feedback carries: an override says which failed check it stands above."""
+        check = self.overridden.get(feedback_id)
+        return self.payload if check is None else {**(self.payload or {}), "overridden_check": check}
 
 
 def record_checks(store: Store, records: Iterable[CheckRecord]) -> int:
@@ -126,7 +135,8 @@ def decide(
 ) -> list[Decision]:
     """Let ``event`` happen to all of ``feedback_ids`` in one transaction; return a decision per distinct id.
 
-    ``verified`` needs passed checks, or ``payload={"override": True}`` and a reason. ``expected`` is the
+    ``verified`` needs passed checks, or ``payload={"override": True}`` and a reason; the event then names the
+    ``overridden_check``, so that the override does not cover another one that fails later. ``expected`` is the
     status the caller saw (a page that has been open for a while): feedback that has moved on since is
     refused. Of several callers that decide the same feedback at the same time one gets ``done``. Raises
     ValueError when ``event`` is not a deciding one.
@@ -136,6 +146,7 @@ def decide(
     # Seen before the lock is taken: whoever changes a feedback from here on makes the update below miss it.
     with store.read() as session:
         seen = _look_up(session, ids)
+        order.overridden.update(_overridden(session, ids) if order.overrides_checks else {})
     decisions = {feedback_id: _judge(feedback_id, seen.get(feedback_id), order) for feedback_id in ids}
     wanted = [feedback_id for feedback_id in ids if decisions[feedback_id].outcome == "done"]
     if wanted:
@@ -180,6 +191,14 @@ def _look_up(session: Session, ids: list[str]) -> dict[str, Any]:
     return rows_by_id(session, ids, FeedbackRow.status, FeedbackRow.checks_passed)
 
 
+def _overridden(session: Session, ids: list[str]) -> dict[str, str]:
+    """Return the check that an override of each feedback stands above; without evidence it is not known."""
+    failed = FeedbackRow.checks["failed_check"].as_string().label("failed_check")
+    rows = rows_by_id(session, ids, failed, FeedbackRow.checks_passed)
+    checks = {i: NO_CHECK if row.checks_passed else row.failed_check for i, row in rows.items()}
+    return {feedback_id: check for feedback_id, check in checks.items() if check is not None}
+
+
 def _judge(feedback_id: str, seen: Any, order: _Order) -> Decision:
     """Say what should become of one feedback, as it was seen; ``done`` still has to be carried out."""
     if seen is None:
@@ -209,8 +228,9 @@ def _carry_out(session: Session, ids: list[str], seen: dict[str, Any], order: _O
     for status in Status:
         for chunk in batches(i for i in ids if seen[i].status == status):
             won.update(_compare_and_set(session, chunk, status, order, now))
-    options = {"actor": order.actor, "reason": order.reason, "payload": order.payload}
-    append_events(session, [event_row(i, order.event, now, **options) for i in ids if i in won])
+    who_and_why = {"actor": order.actor, "reason": order.reason}
+    events = [event_row(i, order.event, now, payload=order.payload_for(i), **who_and_why) for i in ids if i in won]
+    append_events(session, events)
     lost = [i for i in ids if i not in won]
     present = _look_up(session, lost)
     return {i: _too_late(i, present.get(i), order) for i in lost}

@@ -4,18 +4,21 @@ A day is a UTC day of *recording*: what arrives today about last year belongs to
 never change under the pipeline. One select per table, streamed straight into Arrow; no ORM objects.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from feedback_pipeline.schemas import RAW_FEEDBACK, RAW_INTERACTIONS, SUBMISSIONS
 from feedback_pipeline.store.engine import Store
-from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow, InteractionRow, RetrievedChunkRow
-from feedback_pipeline.store.transitions import ECHOES, UNPUBLISHED, Event
+from feedback_pipeline.store.events import rows_by_id
+from feedback_pipeline.store.lookups import among, batches
+from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow, InteractionRow, OptOutRow, RetrievedChunkRow
+from feedback_pipeline.store.transitions import ECHOES, UNPUBLISHED, Event, Status
 from feedback_pipeline.store.types import UtcDay, on_day
 
 ROWS_PER_BATCH = 20_000
@@ -51,12 +54,62 @@ def submissions_of_day(store: Store, day: date) -> pa.Table:
         return _table(session, query, STORED_SUBMISSIONS)
 
 
+def stored_submissions(store: Store, feedback_ids: Iterable[str], *, status: Status | None = None) -> pa.Table:
+    """Return those of ``feedback_ids`` that are stored (schema STORED_SUBMISSIONS), in their order, each once.
+
+    With ``status`` only those that stand there.
+    """
+    ids = list(dict.fromkeys(feedback_ids))
+    columns = _columns(FeedbackRow, STORED_SUBMISSIONS, checks=cast(FeedbackRow.checks, Text).label("checks"))
+    with store.read() as session:
+        rows = rows_by_id(session, ids, *columns[1:], FeedbackRow.status)
+    found = [rows[i] for i in ids if i in rows and status in (None, rows[i].status)]
+    arrays = [pa.array([getattr(row, field.name) for row in found], field.type) for field in STORED_SUBMISSIONS]
+    return pa.Table.from_arrays(arrays, schema=STORED_SUBMISSIONS)
+
+
+def submissions_standing(
+    store: Store, statuses: Iterable[str], *, except_passed_as: Iterable[str] | None = None
+) -> pa.Table:
+    """Return feedback in some statuses (schema STORED_SUBMISSIONS), by feedback_id.
+
+    With ``except_passed_as`` without those that passed their checks under one of these keys.
+    """
+    query = (
+        select(*_columns(FeedbackRow, STORED_SUBMISSIONS, checks=cast(FeedbackRow.checks, Text)))
+        .where(FeedbackRow.status.in_(list(statuses)))
+        .order_by(FeedbackRow.feedback_id)
+    )
+    if except_passed_as is not None:
+        passed = and_(FeedbackRow.checks_passed.is_(True), FeedbackRow.checks_key.in_(list(except_passed_as)))
+        query = query.where(not_(func.coalesce(passed, false())))
+    with store.read() as session:
+        return _table(session, query, STORED_SUBMISSIONS)
+
+
+def overridden_checks(store: Store, feedback_ids: Iterable[str]) -> dict[str, str]:
+    """Return, for each feedback verified although a check failed, the check its latest verification overrides."""
+    query = (
+        select(FeedbackEventRow.feedback_id, FeedbackEventRow.payload)
+        .where(FeedbackEventRow.event == Event.VERIFIED.value)
+        .order_by(FeedbackEventRow.event_seq)
+    )
+    found: dict[str, str | None] = {}
+    with store.read() as session:
+        for some in batches(feedback_ids):
+            rows = session.execute(query.where(among(session, FeedbackEventRow.feedback_id, some)))
+            found |= {feedback_id: (payload or {}).get("overridden_check") for feedback_id, payload in rows}
+    return {feedback_id: check for feedback_id, check in found.items() if check}
+
+
 def interactions_of_day(store: Store, day: date) -> pa.Table:
     """Return what was recorded or rated on the UTC day ``day`` (schema RAW_INTERACTIONS).
 
+    Without those of users who have opted out.
     Ordered by interaction_id; ``chunks`` are in rank order, an empty list where nothing was retrieved.
     """
-    is_of_day = or_(on_day(InteractionRow.recorded_at, day), on_day(InteractionRow.rating_recorded_at, day))
+    on_that_day = or_(on_day(InteractionRow.recorded_at, day), on_day(InteractionRow.rating_recorded_at, day))
+    is_of_day = and_(on_that_day, _may_be_used())
     interactions = select(*_columns(InteractionRow, INTERACTIONS_ALONE)).order_by(InteractionRow.interaction_id)
     chunks = (
         select(*_columns(RetrievedChunkRow, CHUNK_ROWS))
@@ -97,8 +150,13 @@ def interaction_days(store: Store) -> dict[date, str]:
 
 def _counts_by_day(session: Session, moment: Any) -> dict[date, tuple[int, str]]:
     day = UtcDay(moment)
-    query = select(day, func.count(), func.max(moment)).where(moment.is_not(None)).group_by(day)
+    query = select(day, func.count(), func.max(moment)).where(moment.is_not(None), _may_be_used()).group_by(day)
     return {day: (count, latest.isoformat()) for day, count, latest in session.execute(query)}
+
+
+def _may_be_used() -> ColumnElement[bool]:
+    opted_out = select(OptOutRow.user_hash).where(OptOutRow.user_hash == InteractionRow.user_hash)
+    return not_(opted_out.exists())
 
 
 def check_states(store: Store) -> list[tuple[date, str, str | None]]:
@@ -114,10 +172,14 @@ def check_states(store: Store) -> list[tuple[date, str, str | None]]:
         return [tuple(row) for row in session.execute(query)]
 
 
-def latest_decision_seq(store: Store) -> int:
-    """Return the largest event_seq among events that change what is published, 0 if there is none."""
-    decisions = [event.value for event in Event if event not in UNPUBLISHED]
-    query = select(func.max(FeedbackEventRow.event_seq)).where(FeedbackEventRow.event.in_(decisions))
+def latest_decision_seq(store: Store, *, or_submission: bool = False) -> int:
+    """Return the largest event_seq among events that change what is published, 0 if there is none.
+
+    With ``or_submission`` submissions count too: where rules verify, they can change it.
+    """
+    ignored = UNPUBLISHED - {Event.SUBMITTED} if or_submission else UNPUBLISHED
+    telling = [event.value for event in Event if event not in ignored]
+    query = select(func.max(FeedbackEventRow.event_seq)).where(FeedbackEventRow.event.in_(telling))
     with store.read() as session:
         return session.scalar(query) or 0
 

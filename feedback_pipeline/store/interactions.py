@@ -12,10 +12,13 @@ from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import utc_now
 from feedback_pipeline.store.lookups import Key, among, batches, ids_by_key
 from feedback_pipeline.store.models import InteractionRow, RetrievedChunkRow, RetrievedExampleRow
+from feedback_pipeline.store.opt_outs import OptedOutError, opted_out_of
 from feedback_pipeline.store.types import require_zone
 
 KINDS = ("text2sql", "rag")
 RATINGS = (1, -1)
+NOT_STORED = 0
+"""What stands for the id of an interaction whose user has opted out; ids begin with 1."""
 
 
 class UnknownInteractionError(LookupError):
@@ -78,40 +81,57 @@ class Interaction:
         return None if self.client_key is None else (self.source, self.client_key)
 
 
+_OfUser = tuple[Interaction, str | None]
+"""An interaction and the hash of its user."""
+
+
 def record_many(store: Store, interactions: Iterable[Interaction]) -> list[tuple[int, bool]]:
     """Store ``interactions`` in one transaction; return (interaction_id, newly stored) of each, in order.
 
-    Raises ValueError, and stores nothing, when one has a kind, time, rating or ranks that cannot be.
+    Those of users who have opted out are not stored: (NOT_STORED, False). Raises ValueError, and stores nothing, when
+    one has a kind, time, rating or ranks that cannot be.
     """
     interactions = list(interactions)
     for item in interactions:
         _validate(item)
+    users = [None if item.user_id is None else store.hash_user(item.user_id) for item in interactions]
     with store.begin() as session:
-        keys = [item.key for item in interactions if item.key]
-        if keys:
+        if any(users) or any(item.key for item in interactions):
             lock(session, "interactions")
-        known = ids_by_key(session, InteractionRow, InteractionRow.interaction_id, keys)
-        new, positions = _first_of_each(interactions, known)
-        ids = _insert(session, store, new)
+        unwanted = opted_out_of(session, users)
+        wanted = [(item, user) for item, user in zip(interactions, users, strict=True) if user not in unwanted]
+        in_order = iter(_record(session, wanted))
+    return [(NOT_STORED, False) if user in unwanted else next(in_order) for user in users]
+
+
+def _record(session: Session, interactions: list[_OfUser]) -> list[tuple[int, bool]]:
+    known = ids_by_key(
+        session, InteractionRow, InteractionRow.interaction_id, (item.key for item, _ in interactions if item.key)
+    )
+    new, positions = _first_of_each(interactions, known)
+    ids = _insert(session, new)
     return [
         (known[item.key], False) if item.key in known else (ids[position], is_first)
-        for item, (position, is_first) in zip(interactions, positions, strict=True)
+        for (item, _), (position, is_first) in zip(interactions, positions, strict=True)
     ]
 
 
 def rate(store: Store, interaction_id: int, rating: int, reason: str | None = None) -> None:
     """Set the rating of an interaction to 1 or -1; a later rating replaces an earlier one.
 
-    Raises ValueError for any other rating and UnknownInteractionError.
+    Raises ValueError for any other rating, UnknownInteractionError, and OptedOutError where its user has opted out.
     """
     _validate_rating(f"interaction {interaction_id}", rating)
     now = utc_now()
     values = {"feedback": rating, "feedback_reason": reason, "rated_at": now, "rating_recorded_at": now}
     statement = update(InteractionRow).where(InteractionRow.interaction_id == interaction_id).values(values)
     with store.begin() as session:
-        found = session.scalar(statement.returning(InteractionRow.interaction_id))
-        if found is None:
+        lock(session, "interactions")
+        rated = session.execute(statement.returning(InteractionRow.user_hash)).one_or_none()
+        if rated is None:
             raise UnknownInteractionError(interaction_id)
+        if opted_out_of(session, [rated.user_hash]):
+            raise OptedOutError(f"the user of interaction {interaction_id} has opted out: the rating was not stored.")
 
 
 def require_interactions(session: Session, interaction_ids: Iterable[int | None]) -> None:
@@ -142,33 +162,31 @@ def _validate_rating(name: str, rating: int) -> None:
         raise ValueError(f"{name}: rating is {rating!r}, use 1 for thumbs up or -1 for thumbs down.")
 
 
-def _first_of_each(
-    interactions: list[Interaction], known: dict[Key, int]
-) -> tuple[list[Interaction], list[tuple[int, bool]]]:
+def _first_of_each(interactions: list[_OfUser], known: dict[Key, int]) -> tuple[list[_OfUser], list[tuple[int, bool]]]:
     """Return what to insert, and for each one given (position among those, is it the first of its key)."""
-    new: list[Interaction] = []
+    new: list[_OfUser] = []
     position_of: dict[Key, int] = {}
     positions: list[tuple[int, bool]] = []
-    for item in interactions:
+    for item, user_hash in interactions:
         is_first = item.key not in known and item.key not in position_of
         positions.append((len(new) if item.key is None else position_of.get(item.key, len(new)), is_first))
         if is_first:
-            new.append(item)
+            new.append((item, user_hash))
             if item.key:
                 position_of[item.key] = len(new) - 1
     return new, positions
 
 
-def _insert(session: Session, store: Store, items: list[Interaction]) -> list[int]:
+def _insert(session: Session, items: list[_OfUser]) -> list[int]:
     if not items:
         return []
     now = utc_now()
     statement = insert(InteractionRow).returning(InteractionRow.interaction_id, sort_by_parameter_order=True)
-    ids = list(session.connection().execute(statement, [_row(store, item, now) for item in items]).scalars())
+    ids = list(session.connection().execute(statement, [_row(*item, now) for item in items]).scalars())
     for table, field in ((RetrievedChunkRow, "chunks"), (RetrievedExampleRow, "examples")):
         rows = [
             {"interaction_id": interaction_id, **asdict(child)}
-            for interaction_id, item in zip(ids, items, strict=True)
+            for interaction_id, (item, _) in zip(ids, items, strict=True)
             for child in getattr(item, field)
         ]
         if rows:
@@ -176,7 +194,7 @@ def _insert(session: Session, store: Store, items: list[Interaction]) -> list[in
     return ids
 
 
-def _row(store: Store, item: Interaction, now: datetime) -> dict[str, Any]:
+def _row(item: Interaction, user_hash: str | None, now: datetime) -> dict[str, Any]:
     rated = item.feedback is not None
     return {
         "kind": item.kind,
@@ -184,7 +202,7 @@ def _row(store: Store, item: Interaction, now: datetime) -> dict[str, Any]:
         "natural_query": item.natural_query,
         "output": item.output,
         "model": item.model,
-        "user_hash": None if item.user_id is None else store.hash_user(item.user_id),
+        "user_hash": user_hash,
         "trace_id": item.trace_id,
         "feedback": item.feedback,
         "feedback_reason": item.feedback_reason,

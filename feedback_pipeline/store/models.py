@@ -173,3 +173,35 @@ class OptOutRow(Base):
 
     user_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[datetime]
+
+
+class ErasureRow(Base):
+    """The journal of one erasure: what was found when it was asked for, how far it is, and its receipt.
+
+    It outlives what it erased: the hash and the ids are all that is left of the user.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (Index(None, "state"),)
+
+    erasure_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_hash: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    consent: Mapped[str] = mapped_column(String(16))
+    found: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any] | None]
+    receipt: Mapped[dict[str, Any] | None]
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class TrainedModelRow(Base):
+    """A model somebody trained on a version of a dataset, as they told us."""
+
+    __tablename__ = "trained_models"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    note: Mapped[str | None]
+    noted_at: Mapped[datetime]

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ Schema = dict[str, dict[str, str]]
 """{table or view: {column: type as the database spells it}}."""
 
 UNKNOWN_TYPE = "UNKNOWN"
+
+DUCKDB = "duckdb:///"
+
+_DUCKDB_COLUMNS = """
+SELECT table_name, column_name, data_type FROM duckdb_columns()
+WHERE database_name = 'source' AND schema_name = 'main' ORDER BY table_name, column_index
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +43,8 @@ def url_of(text: str) -> str:
 
 def schema_from_url(database_id: str, url: str) -> Schema:
     """Read tables and views of the default schema, creating nothing. Raises DatabaseUnreachableError."""
+    if url.startswith(DUCKDB):
+        return _duckdb_schema(database_id, Path(url.removeprefix(DUCKDB)))
     try:
         engine = _read_only_engine(make_url(url))
     except (ArgumentError, NoSuchModuleError) as error:
@@ -126,6 +136,28 @@ def _read_only_engine(url: URL) -> Engine:
     return create_engine(url.set(database=location, query={"mode": "ro", "uri": "true"}))
 
 
+def _duckdb_schema(database_id: str, path: Path) -> Schema:
+    """Read a DuckDB file with DuckDB's own package: SQLAlchemy's dialect for it does not know all types."""
+    try:
+        import duckdb
+    except ImportError as error:
+        why_out = "pip install 'feedback-pipeline[duckdb]'"
+        raise _unreachable(database_id, "the package duckdb is not installed", why_out) from error
+    # Attached to a database in memory: a file that this process has open elsewhere cannot be opened in another way.
+    location = str(path.expanduser().resolve()).replace("'", "''")
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"ATTACH '{location}' AS source (READ_ONLY)")
+            rows = connection.execute(_DUCKDB_COLUMNS).fetchall()
+    except duckdb.Error as error:
+        problem = str(error).strip().split("\n")[0]
+        raise _unreachable(database_id, f"{DUCKDB}{path} cannot be read", problem) from error
+    schema: Schema = {}
+    for table, column, type_name in rows:
+        schema.setdefault(table, {})[column] = type_name
+    return schema
+
+
 def _inspect(engine: Engine) -> Schema:
     inspector = inspect(engine)
     names = [*inspector.get_table_names(), *_view_names(inspector)]
@@ -138,11 +170,12 @@ def _inspect(engine: Engine) -> Schema:
 
 
 def _view_names(inspector: Inspector) -> list[str]:
-    try:
-        return inspector.get_view_names()
-    except NotImplementedError:
-        # So SQLAlchemy says that a dialect knows no views.
-        return []
+    names = []
+    for read in (inspector.get_view_names, inspector.get_materialized_view_names):
+        # So SQLAlchemy says that a dialect knows no such views.
+        with suppress(NotImplementedError):
+            names += read()
+    return names
 
 
 def _readable_columns(inspector: Inspector, name: str) -> list[Any]:

@@ -15,6 +15,7 @@ from feedback_pipeline.store.events import append_events, event_row, utc_now
 from feedback_pipeline.store.interactions import require_interactions
 from feedback_pipeline.store.lookups import Key, ids_by_key
 from feedback_pipeline.store.models import FeedbackRow
+from feedback_pipeline.store.opt_outs import opted_out_of
 from feedback_pipeline.store.transitions import Event, Status
 from feedback_pipeline.store.types import require_zone
 
@@ -51,16 +52,24 @@ class Submission:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Where a submission went; ``created`` is False when it had been stored before."""
+    """Where a submission went; ``created`` is False when it had been stored before.
+
+    ``opted_out``: its user wants nothing stored, so it was not, and ``feedback_id`` is empty.
+    """
 
     feedback_id: str
     created: bool
+    opted_out: bool = False
+
+
+_REFUSED = Submitted("", created=False, opted_out=True)
 
 
 def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitted]:
     """Store ``submissions`` as pending in one transaction and return where each went, in their order.
 
-    Those whose (source, client_key) is known, from before or from earlier in the same batch, change nothing.
+    Those whose (source, client_key) is known, from before or from earlier in the same batch, change nothing. Those of
+    users who have opted out are not stored.
     Raises UnknownInteractionError for an interaction that does not exist and ValueError for a time without
     zone; nothing is stored then.
     """
@@ -69,29 +78,33 @@ def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitt
         require_zone(f"submission {item.client_key or repr(item.natural_query[:60])}", created_at=item.created_at)
     with store.begin() as session:
         lock(session, "events")
-        require_interactions(session, (item.interaction_id for item in submissions))
-        known = ids_by_key(session, FeedbackRow, FeedbackRow.feedback_id, filter(None, (i.key for i in submissions)))
-        results, rows = _assign_ids(store, submissions, known)
+        users = [None if item.user_id is None else store.hash_user(item.user_id) for item in submissions]
+        unwanted = opted_out_of(session, users)
+        wanted = [(item, user) for item, user in zip(submissions, users, strict=True) if user not in unwanted]
+        require_interactions(session, (item.interaction_id for item, _ in wanted))
+        known = ids_by_key(session, FeedbackRow, FeedbackRow.feedback_id, (i.key for i, _ in wanted if i.key))
+        stored, rows = _assign_ids(wanted, known)
         if rows:
             session.connection().execute(insert(FeedbackRow), rows)
         events = [
             event_row(row["feedback_id"], Event.SUBMITTED, row["updated_at"], actor=row["source"]) for row in rows
         ]
         append_events(session, events)
-    return results
+    in_order = iter(stored)
+    return [_REFUSED if user in unwanted else next(in_order) for user in users]
 
 
 def _assign_ids(
-    store: Store, submissions: list[Submission], known: dict[Key, str]
+    submissions: list[tuple[Submission, str | None]], known: dict[Key, str]
 ) -> tuple[list[Submitted], list[dict[str, Any]]]:
-    """Return where each submission goes, and the rows of the new ones."""
+    """Return where each submission (with the hash of its user) goes, and the rows of the new ones."""
     now = utc_now()
     results, rows = [], []
-    for item in submissions:
+    for item, user_hash in submissions:
         if item.key in known:
             results.append(Submitted(known[item.key], created=False))
             continue
-        row = _row(store, item, now)
+        row = _row(item, user_hash, now)
         rows.append(row)
         results.append(Submitted(row["feedback_id"], created=True))
         if item.key:
@@ -99,7 +112,7 @@ def _assign_ids(
     return results, rows
 
 
-def _row(store: Store, item: Submission, now: datetime) -> dict[str, Any]:
+def _row(item: Submission, user_hash: str | None, now: datetime) -> dict[str, Any]:
     return {
         "feedback_id": feedback_id_of(item),
         "interaction_id": item.interaction_id,
@@ -109,7 +122,7 @@ def _row(store: Store, item: Submission, now: datetime) -> dict[str, Any]:
         "corrected_sql": item.corrected_sql,
         "rating": item.rating,
         "comment": item.comment,
-        "user_hash": None if item.user_id is None else store.hash_user(item.user_id),
+        "user_hash": user_hash,
         "source": item.source,
         "client_key": item.client_key,
         "status": Status.PENDING.value,

@@ -1,17 +1,21 @@
 """Vectors of texts already embedded, per model: a text is embedded once, however often the index is built."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
 
 from feedback_pipeline.tables.files import filesystem, sha256, write_bytes
 from feedback_pipeline.tables.parquet import parquet_bytes
 
 _SHARDS_BEFORE_MERGE = 64
+
+
+_ROOT = "cache/embeddings"
 
 
 def text_key(text: str) -> str:
@@ -23,7 +27,7 @@ class EmbeddingCache:
     """Append-only shards of ``key, vector`` for one embedding model."""
 
     def __init__(self, root: str, model_fingerprint: str, dimension: int):
-        self._folder = f"{root.rstrip('/')}/cache/embeddings/{model_fingerprint}"
+        self._folder = f"{root.rstrip('/')}/{_ROOT}/{model_fingerprint}"
         self._schema = pa.schema([pa.field("key", pa.string()), pa.field("vector", pa.list_(pa.float32(), dimension))])
 
     def load(self) -> pa.Table:
@@ -67,7 +71,7 @@ class EmbeddingCache:
 
     def _write(self, table: pa.Table) -> str:
         content = parquet_bytes(table)
-        name = f"shard-{sha256(content)[:16]}.parquet"
+        name = _shard_name(content)
         write_bytes(f"{self._folder}/{name}", content)
         return name
 
@@ -82,3 +86,46 @@ class EmbeddingCache:
     def _shards(self) -> list[str]:
         fs, inner = filesystem(self._folder)
         return sorted(str(path) for path in fs.glob(f"{inner}/shard-*.parquet"))
+
+
+def keys_in_cache(root: str, keys: Set[str]) -> int:
+    """Return how many vectors of ``keys`` are cached below ``root``, for whichever model."""
+    fs, shards = _all_shards(root)
+    return sum(int(_matching(_read_shard(fs, path), keys).sum()) for path in shards)
+
+
+def forget(root: str, keys: Set[str]) -> int:
+    """Remove the vectors of ``keys`` from the caches of all models below ``root``; return how many there were."""
+    fs, shards = _all_shards(root)
+    return sum(_rewrite_shard(fs, path, keys) for path in shards)
+
+
+def _rewrite_shard(fs: AbstractFileSystem, path: str, keys: Set[str]) -> int:
+    shard = _read_shard(fs, path)
+    matching = _matching(shard, keys)
+    if not matching.any():
+        return 0
+    kept = shard.filter(pa.array(~matching))
+    if kept.num_rows:
+        content = parquet_bytes(kept)
+        write_bytes(fs.unstrip_protocol(f"{path.rsplit('/', 1)[0]}/{_shard_name(content)}"), content)
+    fs.rm_file(path)
+    return int(matching.sum())
+
+
+def _matching(shard: pa.Table, keys: Set[str]) -> np.ndarray:
+    return np.array([key in keys for key in shard["key"].to_pylist()], bool)
+
+
+def _all_shards(root: str) -> tuple[AbstractFileSystem, list[str]]:
+    fs, inner = filesystem(f"{root.rstrip('/')}/{_ROOT}")
+    return fs, sorted(str(path) for path in fs.glob(f"{inner}/*/shard-*.parquet"))
+
+
+def _read_shard(fs: AbstractFileSystem, path: str) -> pa.Table:
+    with fs.open(path, "rb") as file:
+        return pq.read_table(file)
+
+
+def _shard_name(content: bytes) -> str:
+    return f"shard-{sha256(content)[:16]}.parquet"

@@ -85,6 +85,42 @@ class StageTables:
                     raise
         return None
 
+    def stages(self) -> list[str]:
+        """Return the names of all stages that have a stored table."""
+        fs, inner = filesystem(self._root)
+        return sorted({str(path).split("/")[-3] for path in fs.glob(f"{inner}/*/*/current.json")})
+
+    def rewrite(self, stage: str, partition: str, table: pa.Table) -> StoredTable:
+        """Replace the content of a partition, keep its notes, and remove every former content at once.
+
+        What reads the table at this very moment has to start again.
+        """
+        stored = self.describe(stage, partition)
+        written = self.write(stage, table, partition, stored.notes if stored else None)
+        self.drop_former(stage, partition)
+        return written
+
+    def drop_former(self, stage: str, partition: str) -> int:
+        """Remove all files of a partition but its current content, and return how many held rows there were."""
+        stored = self.describe(stage, partition)
+        fs, inner = filesystem(f"{self._root}/{stage}/{partition}")
+        kept = {"current.json", stored.path.rsplit("/", 1)[-1] if stored else ""}
+        former = [str(path) for path in fs.ls(inner, detail=False) if str(path).rsplit("/", 1)[-1] not in kept]
+        for path in former:
+            fs.rm_file(path)
+        return sum(path.endswith(".parquet") for path in former)
+
+    def files(self) -> list[str]:
+        """Return all data files there are, current or not."""
+        fs, inner = filesystem(self._root)
+        return sorted(str(path) for path in fs.glob(f"{inner}/*/*/*.parquet"))
+
+    def read_file(self, path: str) -> pa.Table:
+        """Return one of ``files``."""
+        fs, _ = filesystem(self._root)
+        with fs.open(path, "rb") as file:
+            return pq.read_table(file)
+
     def _sweep(self, stage: str, partition: str, keep: set[str]) -> None:
         """Remove older contents; the one just replaced stays, because somebody may be reading it."""
         fs, inner = filesystem(f"{self._root}/{stage}/{partition}")

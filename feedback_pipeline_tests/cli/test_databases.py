@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 from feedback_pipeline_tests.cli.conftest import Run, RunJson
@@ -41,3 +42,22 @@ def test_what_cannot_be_registered_is_explained(run: Run) -> None:
         assert "Traceback" not in result.output
     assert run("databases", "add", " ", "--dialect", "sqlite").exit_code == 2
     assert "no database is registered" in run("databases", "list").stdout
+
+
+def test_a_refresh_tells_what_changed(run: Run, run_json: RunJson, shop: Path) -> None:
+    unchanged = run_json("databases", "refresh")
+    with sqlite3.connect(shop) as connection:
+        connection.execute("ALTER TABLE reviews RENAME TO opinions")
+    connection.close()
+    changed = run_json("databases", "refresh")
+    assert (unchanged["changed"], changed["changed"]) == ([], ["shop"])
+    assert "changed schemas: none" in run("databases", "refresh").stdout
+
+
+def test_a_database_out_of_reach_is_named_and_nothing_else_happens(run: Run, run_json: RunJson, shop: Path) -> None:
+    before = run_json("databases", "list")
+    shop.unlink()
+    result = run("databases", "refresh")
+    assert result.exit_code == 0
+    assert "Database shop" in result.stdout
+    assert run_json("databases", "list") == before

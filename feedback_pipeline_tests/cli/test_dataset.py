@@ -13,6 +13,7 @@ def test_versions_are_listed(samples: Pipeline, run: Run, run_json: RunJson) -> 
         "path": samples.latest().path,
         "digest": samples.latest().digest,
         "rows": samples.latest().rows,
+        "revoked": None,
     }
     assert "text2sql@v1" in run("dataset", "list").stdout
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from feedback_pipeline.settings import get_settings
-from feedback_pipeline.store import register_database
+from feedback_pipeline.store import open_store, register_database, request_erasure
 from feedback_pipeline_tests.cli.conftest import Run
 from feedback_pipeline_tests.defs.pipeline import Pipeline
 
@@ -35,11 +35,20 @@ def test_a_healthy_deployment(samples: Pipeline, findings, run: Run) -> None:
 
     assert wrong(found) == {}
     assert list(found) == [
-        "settings", "storage", "disk", "store", "hash key", "model", "index", "releases", "database shop",
+        "settings", "storage", "disk", "store", "hash key", "erasures", "model", "index", "releases", "database shop",
     ]  # fmt: skip
     assert found["store"][1] == "sqlite, schema current, 404 corrections"
     assert found["index"][1] == f"version {samples.live().version} is live with 360 examples"
     assert "reachable, schema as registered" in run("doctor").stdout
+
+
+def test_an_erasure_that_waits_is_told_of(findings, run: Run) -> None:
+    settings = get_settings()
+    store = open_store(settings)
+    request_erasure(store, store.hash_user("zoe"))
+    store.close()
+
+    assert findings()["erasures"] == ("warning", "1 not finished; 'feedback-pipeline run' goes on with them")
 
 
 def test_an_empty_deployment_is_healthy_too(findings) -> None:

@@ -15,6 +15,7 @@ def test_publications_are_listed_and_rolled_back(samples: Pipeline, run: Run, ru
     assert listed == {
         "publications": [{**asdict(first), "live": False}, {**asdict(second), "live": True}],
         "live": 2,
+        "revoked": [],
     }
     assert (first.rows, second.rows) == (360, 359)
 
@@ -34,7 +35,7 @@ def test_a_version_there_is_not_leaves_live_alone(samples: Pipeline, run: Run) -
 
 
 def test_nothing_published_yet_is_no_error(run: Run, run_json: RunJson) -> None:
-    assert run_json("index", "list") == {"publications": [], "live": None}
+    assert run_json("index", "list") == {"publications": [], "live": None, "revoked": []}
     assert "nothing has been published yet" in run("index", "list").stdout
 
 

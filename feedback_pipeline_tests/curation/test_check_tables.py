@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from feedback_pipeline.curation.check_tables import check_submissions, from_stored_checks, needs_check
-from feedback_pipeline.curation.checks import CorrectionChecker, DatabaseFacts
+from feedback_pipeline.curation.checks import CorrectionChecker
+from feedback_pipeline.curation.verdicts import DatabaseFacts
 from feedback_pipeline.schemas import CHECKED_FEEDBACK, SUBMISSIONS, ContractError
 from feedback_pipeline_tests.curation.samples import submission, submissions
 

@@ -4,32 +4,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from feedback_pipeline.curation.sql import SqlError, parse_query, tidy
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("SELECT 1", "SELECT 1"),
-        ("  SELECT 1 ;\n; ", "  SELECT 1 ;\n; "),
-        ("```sql\nSELECT 1;\n```", "SELECT 1"),
-        ("```\r\nSELECT 1\r\n```", "SELECT 1"),
-        ("```SQLite\nSELECT 1\n```", "SELECT 1"),
-        ("```sql SELECT 1```", "SELECT 1"),
-        ("```SELECT 1```", "SELECT 1"),
-        ("```SELECT\n1```", "SELECT\n1"),
-        ("Here it is:\n```postgresql\nSELECT 1\n```\nHope it helps!", "SELECT 1"),
-        ("```sql\nSELECT 1", "```sql\nSELECT 1"),
-        ("", ""),
-    ],
-)
-def test_tidying_leaves_the_query_alone(text: str, expected: str):
-    assert tidy(text)[0] == expected
-
-
-def test_a_removed_fence_is_noted_and_nothing_else_is():
-    assert tidy("```sql\nSELECT 1\n```")[1] == ["removed a Markdown code fence around the SQL"]
-    assert tidy("SELECT 1;")[1] == []
+from feedback_pipeline.curation.sql import SqlError, parse_query
 
 
 @pytest.mark.parametrize(
@@ -139,3 +114,36 @@ def test_functions_that_act_are_not_read_only(dialect: str, sql: str):
         parse_query(sql, dialect)
 
     assert caught.value.kind == "read_only"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM t # it's all",
+        "SELECT a # ( \n FROM t",
+        "# all of\nSELECT a FROM `t#1` WHERE b = '#' /* # */ -- #",
+    ],
+)
+def test_hash_comments_are_read_where_the_dialect_has_them(sql: str):
+    assert isinstance(parse_query(sql, "mysql"), exp.Select)
+
+
+def test_what_follows_a_hash_comment_is_still_confirmed():
+    with pytest.raises(SqlError, match="second parser refuses"):
+        parse_query("SELECT a,, # both\n b FROM t", "mysql")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM t /*! INTO OUTFILE '/tmp/x' */",
+        "SELECT a /*!50000 , sleep(5) */ FROM t",
+        "SELECT a FROM t /*M!100100 LIMIT 1 */",
+    ],
+)
+def test_comments_that_mysql_executes_are_not_read_only(sql: str):
+    with pytest.raises(SqlError, match="which the server executes") as caught:
+        parse_query(sql, "mysql")
+
+    assert caught.value.kind == "read_only"
+    assert isinstance(parse_query("SELECT '/*! x */' FROM t /* ! */", "mysql"), exp.Select)

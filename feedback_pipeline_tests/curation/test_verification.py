@@ -22,8 +22,14 @@ def event(seq: int, number: int, kind: str, payload: str | None = None) -> dict[
 
 
 def checked(number: int = 0, **changes: Any) -> dict[str, Any]:
+    came_in = submission(number) | changes
     return {
-        **submission(number),
+        **came_in,
+        "safe_question": came_in["natural_query"],
+        "safe_sql": "SELECT id FROM singer",
+        "safe_generated_sql": came_in["generated_sql"],
+        "redactions": 0,
+        "flags": [],
         "passed": True,
         "failed_check": None,
         "answer_sql": "SELECT id FROM singer",
@@ -179,3 +185,30 @@ def test_an_override_ends_with_the_next_decision():
     result = fold(events, [checked(passed=False, failed_check="names_resolve")])
 
     assert reasons(result) == {"f00000": "failed check: names_resolve"}
+
+
+@pytest.mark.parametrize(("now_failing", "fate"), [("execution", "kept"), ("names_resolve", "dropped")])
+def test_an_override_covers_only_the_check_it_was_given_for(now_failing: str, fate: str):
+    payload = json.dumps({"override": True, "overridden_check": "execution"})
+
+    said = one("submitted", "verified", payload=payload, passed=False, failed_check=now_failing)
+
+    assert said == ("kept" if fate == "kept" else "failed check: names_resolve")
+
+
+def test_only_safe_texts_leave():
+    row = checked(natural_query="orders of ann@example.com") | {
+        "safe_question": "orders of <EMAIL_ADDRESS>",
+        "safe_sql": "SELECT 1",
+        "safe_generated_sql": "SELECT 2",
+    }
+
+    kept = fold([event(1, 0, "submitted"), event(2, 0, "verified")], [row]).kept.to_pylist()[0]
+
+    texts = {name: kept[name] for name in ("natural_query", "canonical_question", "sql", "generated_sql")}
+    assert texts == {
+        "natural_query": "orders of <EMAIL_ADDRESS>",
+        "canonical_question": "orders of <email_address>",
+        "sql": "SELECT 1",
+        "generated_sql": "SELECT 2",
+    }

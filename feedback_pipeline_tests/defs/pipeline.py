@@ -20,10 +20,17 @@ from feedback_pipeline.defs.resources import Feedback, _opened
 from feedback_pipeline.example_index.catalog import Publication
 from feedback_pipeline.finetune.catalog import Release
 from feedback_pipeline.intake.samples import load_samples
-from feedback_pipeline.intake.stored import stored_submissions
 from feedback_pipeline.retrieval import Example, Retriever
 from feedback_pipeline.settings import Settings, get_settings
-from feedback_pipeline.store import Store, Submission, decide, get_feedback, list_feedback, submit_many
+from feedback_pipeline.store import (
+    Store,
+    Submission,
+    decide,
+    get_feedback,
+    list_feedback,
+    stored_submissions,
+    submit_many,
+)
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
 from feedback_pipeline.tables.stages import StageTables
 

@@ -109,8 +109,8 @@ def test_a_stage_never_stored_fails_its_contract(pipeline: Pipeline, stage: str)
 def test_wrong_types_nulls_and_missing_or_unknown_columns_break_the_contract(waiting: Pipeline) -> None:
     good = waiting.stage("deduped_feedback")
     cases = {
-        "column weight is int64, not int32": replaced(good, "weight", [1, 1], pa.int64()),
-        "column weight is string, not int32": replaced(good, "weight", ["1", "1"], pa.string()),
+        "column weight is int64, not double": replaced(good, "weight", [1, 1], pa.int64()),
+        "column weight is string, not double": replaced(good, "weight", ["1", "1"], pa.string()),
         "Casting field 'sql' with null values to non-nullable": replaced(good, "sql", ["SELECT 1", None]),
         "missing column(s) sql, weight": good.drop_columns(["sql", "weight"]),
         "unknown column note": good.append_column("note", pa.array(["a", "b"])),

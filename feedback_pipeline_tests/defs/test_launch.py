@@ -39,7 +39,7 @@ def test_a_run_after_a_killed_one_does_not_wait_for_it(pipeline: Pipeline, monke
 
 
 def test_an_unknown_job_names_those_there_are(pipeline: Pipeline) -> None:
-    with pytest.raises(UnknownJobError, match="no job 'nope'; jobs: nightly_aggregation, promote_verified"):
+    with pytest.raises(UnknownJobError, match="no job 'nope'; jobs: erasure, nightly_aggregation, promote_verified"):
         run_job("nope", pipeline.settings)
 
 

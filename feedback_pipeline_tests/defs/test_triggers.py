@@ -1,14 +1,17 @@
 """Schedule and sensor: what they ask for, and that they neither repeat themselves nor forget."""
 
+import sqlite3
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from feedback_pipeline.definitions import defs
 from feedback_pipeline.defs.schedules import nightly_schedule
-from feedback_pipeline.defs.sensors import verified_feedback_sensor
-from feedback_pipeline.store import Interaction, latest_decision_seq, record_many
+from feedback_pipeline.defs.sensors import schema_drift_sensor, verified_feedback_sensor
+from feedback_pipeline.drift import follow_schemas
+from feedback_pipeline.store import Interaction, latest_decision_seq, record_many, register_database
 from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
 
 NIGHT = datetime.fromisoformat("2026-11-05T02:00:00+00:00")
@@ -144,3 +147,62 @@ def test_the_night_takes_up_all_stale_days_of_feedback_and_interactions(pipeline
 @pytest.mark.parametrize("name", ["nightly_aggregation", "promote_verified"])
 def test_runs_that_write_the_tables_follow_each_other(name: str) -> None:
     assert defs.resolve_job_def(name).run_tags["feedback_pipeline/writes"] == "tables"
+
+
+def look(pipeline: Pipeline, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
+    answer = schema_drift_sensor(dg.build_sensor_context(cursor=cursor), feedback=pipeline.feedback)
+    assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+    return answer
+
+
+@pytest.fixture
+def lakes(pipeline: Pipeline) -> Path:
+    path = pipeline.root / "lakes.sqlite"
+    alter(path, "CREATE TABLE lake (name TEXT, depth REAL)", "INSERT INTO lake VALUES ('Como', 425)")
+    register_database(pipeline.store, "lakes", "sqlite", str(path))
+    return path
+
+
+def alter(path: Path, *statements: str) -> None:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def test_a_changed_schema_is_asked_for_once_and_again_when_it_changes_back_and_forth(pipeline: Pipeline, lakes: Path):
+    assert isinstance(look(pipeline), dg.SkipReason)
+    alter(lakes, "ALTER TABLE lake DROP COLUMN depth")
+    first = look(pipeline)
+    assert isinstance(first, dg.SensorResult)
+    assert isinstance(look(pipeline, first.cursor), dg.SkipReason)
+    follow_schemas(pipeline.store, pipeline.settings)
+    calm = look(pipeline, first.cursor)
+    assert isinstance(calm, dg.SensorResult)
+    assert not calm.run_requests
+    alter(lakes, "ALTER TABLE lake ADD COLUMN depth REAL")
+    second = look(pipeline, calm.cursor)
+    assert isinstance(second, dg.SensorResult)
+
+    keys = [request.run_key for result in (first, second) for request in result.run_requests or []]
+    assert len(keys) == len(set(keys)) == 2
+
+
+def test_stale_examples_leave_the_index_at_the_next_publish_and_return_with_their_schema(
+    pipeline: Pipeline, lakes: Path
+):
+    question = "how deep is the deepest lake"
+    item = correction(1, "SELECT max(depth) FROM lake", database_id="lakes", natural_query=question)
+    ids = pipeline.submit(item, day=YESTERDAY)
+    pipeline.decide(ids, "verified", day=YESTERDAY)
+    pipeline.run()
+    assert [example.natural_query for example in pipeline.similar(question, "lakes")] == [question]
+
+    alter(lakes, "ALTER TABLE lake RENAME COLUMN depth TO metres")
+    pipeline.run()
+    assert (pipeline.status(ids[0]), pipeline.similar(question, "lakes")) == ("stale", [])
+
+    alter(lakes, "ALTER TABLE lake RENAME COLUMN metres TO depth")
+    pipeline.run()
+    assert pipeline.status(ids[0]) == "applied"
+    assert [example.natural_query for example in pipeline.similar(question, "lakes")] == [question]

@@ -91,13 +91,13 @@ def test_a_crash_between_publishing_and_telling_is_mended(
     assert statuses(sqlite_store, ids[:2]) == ["applied", "verified"]
 
 
-def test_what_was_taken_back_meanwhile_is_left_alone(
+def test_what_rests_on_feedback_taken_back_meanwhile_is_not_published(
     sqlite_store: Store, catalog: IndexCatalog, ids: list[str]
 ) -> None:
-    result = promoted(sqlite_store, catalog, [ids[0], ids[3]])
+    result = promoted(sqlite_store, catalog, [ids[0], ids[3]], ids[1:2])
 
-    assert result.applied == 1
-    assert statuses(sqlite_store, ids) == ["applied", "verified", "pending", "rejected"]
+    assert (result.applied, result.published.publication.rows) == (1, 1)
+    assert statuses(sqlite_store, ids) == ["verified", "applied", "pending", "rejected"]
 
 
 def test_an_empty_index_is_published_too(sqlite_store: Store, catalog: IndexCatalog, ids: list[str]) -> None:

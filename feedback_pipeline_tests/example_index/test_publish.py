@@ -240,7 +240,7 @@ def test_a_change_of_weight_is_a_change(catalog: IndexCatalog):
     put(catalog, *questions(2))
     table = embedded(ENCODER, *questions(2))
     heavier = table.set_column(
-        table.schema.get_field_index("weight"), table.schema.field("weight"), pa.array([2, 1], pa.int32())
+        table.schema.get_field_index("weight"), table.schema.field("weight"), pa.array([2.0, 1.0], pa.float64())
     )
 
     assert publish(catalog, heavier, "hash").upserted == 1

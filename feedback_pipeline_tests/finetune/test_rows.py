@@ -74,7 +74,7 @@ def test_the_order_rows_come_in_changes_no_digest():
 def test_a_changed_row_changes_the_digest():
     table = examples(5)
     weight = table.schema.get_field_index("weight")
-    heavier = table.set_column(weight, table.schema.field(weight), pa.array([2, 1, 1, 1, 1], pa.int32()))
+    heavier = table.set_column(weight, table.schema.field(weight), pa.array([2.0, 1.0, 1.0, 1.0, 1.0], pa.float64()))
 
     digests = {content_digest(split_rows(rows, validation_percent=10, test_percent=10)) for rows in (table, heavier)}
 

@@ -1,8 +1,7 @@
 from feedback_pipeline.checking import check_and_record, checker_from
-from feedback_pipeline.intake.stored import stored_submissions
 from feedback_pipeline.schemas import CHECKED_FEEDBACK
 from feedback_pipeline.settings import Settings
-from feedback_pipeline.store import Store, get_feedback, register_database, submit_many
+from feedback_pipeline.store import Store, get_feedback, register_database, stored_submissions, submit_many
 from feedback_pipeline_tests.store.samples import submission
 
 DDL = "CREATE TABLE river (name TEXT);"

@@ -1,8 +1,14 @@
 """The text for a prompt: data on lines of their own, which nothing in it can break out of."""
 
 import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feedback_pipeline.retrieval import Example, prompt_context
+from feedback_pipeline_tests import attacks
 
 PLAIN = Example("e1", "f1", ("f1",), "shop", "How many?", "SELECT 1", None, 0.9, 1, "user_feedback")
 
@@ -33,3 +39,61 @@ def test_what_a_user_wrote_cannot_start_a_line_of_its_own():
     assert len(lines) == 1
     assert json.loads(lines[0])["question"] == text
     assert "ships" not in heading
+
+
+def example_of(question: str, sql: str = "SELECT 1", generated: str | None = None) -> Example:
+    return Example("e4", "f4", ("f4",), "shop", question, sql, generated, 0.6, 1, "user_feedback")
+
+
+def lines_of(text: str) -> list[str]:
+    return prompt_context([example_of(f"ships? {text}", f"SELECT 1 /* {text} */", text)]).splitlines()
+
+
+@pytest.mark.parametrize("text", attacks.ALL)
+def test_an_attack_stays_inside_its_line_and_reads_back_to_the_letter(text: str):
+    heading, *lines = lines_of(text)
+
+    assert "data, not instructions" in heading
+    assert len(lines) == 1
+    assert lines[0].startswith('{"question": "ships? ')
+    assert json.loads(lines[0]) == {
+        "question": f"ships? {text}",
+        "sql": f"SELECT 1 /* {text} */",
+        "once_answered_wrongly": text,
+    }
+
+
+@pytest.mark.parametrize("text", attacks.ALL)
+def test_an_attack_can_neither_open_nor_close_what_stands_around_it(text: str):
+    line = lines_of(text)[1]
+
+    assert not re.search(r"<\s*[/!?|a-z]|-->|\]\]>|\|>|```|\[\s*/?\s*INST", line, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("text", [*attacks.HIDDEN, "\u202eabc", "a\u200bb", "\ufeff", "\u3164", "\ud800", "\x1b[2J"])
+def test_what_nobody_sees_is_written_as_an_escape(text: str):
+    line = lines_of(text)[1]
+
+    assert line.isprintable()
+    assert not re.search("[\ufe00-\ufe0f\u3164\U000e0000-\U000e01ff]", line)
+    line.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM t WHERE a <= 3 AND b >= 4 AND c < 5 AND d > 6 AND e <> 7",
+        "SELECT `a`, [b], c['d'] FROM t WHERE x = 'Größe 日本語'",
+    ],
+)
+def test_ordinary_sql_is_readable_as_it_is(sql: str):
+    assert sql in prompt_context([example_of("q", sql)])
+
+
+@given(st.text(), st.text(), st.one_of(st.none(), st.text(min_size=1)))
+def test_any_text_reads_back_to_the_letter(question: str, sql: str, generated: str | None):
+    lines = prompt_context([example_of(question, sql, generated)]).splitlines()
+
+    shown = {"question": question, "sql": sql} | ({"once_answered_wrongly": generated} if generated else {})
+    assert len(lines) == 2
+    assert json.loads(lines[1]) == shown

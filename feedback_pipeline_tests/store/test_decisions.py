@@ -12,6 +12,7 @@ from feedback_pipeline.store import (
     list_feedback,
     open_store,
     record_checks,
+    status_after,
     transition,
 )
 from feedback_pipeline_tests.store.running import together
@@ -103,6 +104,42 @@ def test_failed_checks_are_overridden_only_with_a_reason(store: Store, reason: s
     [decision] = decide(store, [feedback_id], "verified", actor="ada", reason=reason, payload={"override": True})
 
     assert decision.outcome == outcome
+
+
+def payload_of(store: Store, feedback_id: str) -> dict:
+    return get_feedback(store, feedback_id)["history"][-1]["payload"]
+
+
+def test_an_override_names_the_check_it_stands_above(store: Store) -> None:
+    ids = submit(store, "k1", "k2", "k3", passed=None)
+    failed = [({"failed_check": name}, False) for name in ("execution", "names_resolve")]
+    checks = zip(ids, [*failed, ({"failed_check": None}, True)], strict=True)
+    record_checks(store, [CheckRecord(i, document, "v1", passed) for i, (document, passed) in checks])
+
+    decide(store, ids, "verified", actor="ada", reason="seen by hand", payload={"override": True})
+
+    overridden = [payload_of(store, feedback_id)["overridden_check"] for feedback_id in ids]
+    assert overridden == ["execution", "names_resolve", "none"]
+
+
+def test_without_an_override_no_check_is_named(store: Store) -> None:
+    [feedback_id] = submit(store, "k1")
+
+    decide(store, [feedback_id], "verified", actor="ada", reason="right", payload={"ticket": 7})
+
+    assert payload_of(store, feedback_id) == {"ticket": 7}
+
+
+def test_a_reversal_and_a_second_verification_are_all_on_record(store: Store) -> None:
+    [feedback_id] = submit(store, "k1")
+
+    steps = [("verified", "ada"), ("rejected", "bob"), ("reopened", "bob"), ("verified", "eve"), ("reopened", "ada")]
+    outcomes = [transition(store, feedback_id, event, actor=actor, reason=event).outcome for event, actor in steps]
+
+    history = get_feedback(store, feedback_id)["history"][2:]
+    assert outcomes == ["done"] * 5
+    assert [(e["event"], e["actor"], e["reason"]) for e in history] == [(event, who, event) for event, who in steps]
+    assert get_feedback(store, feedback_id)["status"] == status_after(e["event"] for e in history) == "pending"
 
 
 def test_who_saw_an_older_status_is_refused(store: Store) -> None:

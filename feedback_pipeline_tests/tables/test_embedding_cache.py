@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from feedback_pipeline.tables.embedding_cache import EmbeddingCache, text_key
+from feedback_pipeline.tables.embedding_cache import EmbeddingCache, forget, keys_in_cache, text_key
 
 
 def vector(number: float) -> np.ndarray:
@@ -93,3 +93,18 @@ def test_vectors_of_another_dimension_are_refused(tmp_path: Path):
 
     with pytest.raises(ValueError):
         cache.append(["a"], vector(1))
+
+
+def test_vectors_of_some_texts_are_forgotten_in_all_models(root: str):
+    for model in ("one", "two"):
+        cache = EmbeddingCache(root, model, 4)
+        cache.append(["a", "b"], np.eye(2, 4, dtype=np.float32))
+        cache.append(["c"], np.eye(1, 4, dtype=np.float32))
+    keys = {text_key("a"), text_key("c"), text_key("never seen")}
+    assert keys_in_cache(root, keys) == 4
+
+    assert forget(root, keys) == 4
+
+    assert keys_in_cache(root, keys) == 0
+    assert EmbeddingCache(root, "two", 4).load()["key"].to_pylist() == [text_key("b")]
+    assert forget(root, keys) == 0

@@ -179,3 +179,34 @@ def test_equal_tables_are_equal_bytes_however_they_are_chunked():
     chunked = pa.concat_tables([numbers(1), numbers(2, 3)])
 
     assert parquet_bytes(whole) == parquet_bytes(chunked)
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_rewriting_keeps_the_notes_and_no_former_content(tmp_path: Path, kind: str):
+    tables = StageTables(str(tmp_path) if kind == "disk" else f"memory://{uuid.uuid4().hex}")
+    tables.write("numbers", numbers(1, 2), "2026-01-01")
+    tables.write("numbers", numbers(1, 2, 3), "2026-01-01", {"event_seq": 7})
+    assert len(tables.files()) == 2
+
+    stored = tables.rewrite("numbers", "2026-01-01", numbers(1, 3))
+
+    assert (stored.rows, stored.notes) == (2, {"event_seq": 7})
+    assert tables.describe("numbers", "2026-01-01") == stored
+    [file] = tables.files()
+    assert tables.read_file(file).equals(numbers(1, 3))
+    assert tables.stages() == ["numbers"]
+    assert tables.drop_former("numbers", "2026-01-01") == 0
+
+
+def test_former_contents_and_what_killed_writers_left_are_dropped(tmp_path: Path):
+    tables = StageTables(str(tmp_path))
+    tables.write("numbers", numbers(1))
+    stored = tables.write("numbers", numbers(2))
+    (Path(stored.path).parent / ".abc.parquet.12-3.tmp").write_bytes(b"rows")
+
+    assert tables.drop_former("numbers", "all") == 1
+
+    assert sorted(path.name for path in Path(stored.path).parent.iterdir()) == [
+        Path(stored.path).name,
+        "current.json",
+    ]

@@ -1,0 +1,180 @@
+"""Decisions about many feedbacks at once: brings together ``curation`` (the rules) and ``store`` (who decided what).
+
+What waits is checked first; then the rules look at it beside everything else that is claimed about the same questions.
+Every decision is a compare-and-set on ``pending``: whoever else decides meanwhile is not overruled.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from feedback_pipeline.checking import check_and_record, checker_from
+from feedback_pipeline.curation.bursts import bursting
+from feedback_pipeline.curation.conflicts import Claim, Conflict, Question, claims_of, conflicts
+from feedback_pipeline.curation.consensus import find_consensus, select_passing
+from feedback_pipeline.curation.questions import canonical_question
+from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import Decision, Status, Store, decide, ids_by_status, stored_submissions
+from feedback_pipeline.store.lookups import batches
+from feedback_pipeline.store.queries import Outline, outlines, submissions_around_pending
+
+CONSENSUS_ACTOR = "policy:consensus"
+
+CHECKED_TOGETHER = 5_000
+DECIDED_TOGETHER = 500
+"""Small transactions: nobody else waits long for their turn, and a break loses little."""
+
+_IN_USE = (Status.VERIFIED, Status.APPLIED)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and how much of how many is."""
+
+
+def _silently(_what: str, _done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class ConsensusReport:
+    """What a consensus has verified, and how many pending feedbacks were left for which reason."""
+
+    verified: list[str] = field(default_factory=list)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BulkReport:
+    """What verifying in bulk came to.
+
+    ``decisions`` are empty in a dry run; ``selected`` is what was, or would have been, decided; ``left_out`` holds the
+    reason for every other pending feedback.
+    """
+
+    selected: tuple[str, ...]
+    decisions: list[Decision]
+    left_out: Mapping[str, str]
+
+
+def apply_consensus(store: Store, settings: Settings) -> ConsensusReport:
+    """Verify what enough distinct users agree on, where the settings ask for it; again finds nothing more to do.
+
+    Raises StoreUnavailableError.
+    """
+    if settings.auto_verify != "consensus":
+        return ConsensusReport()
+    claims = pending_and_rivals(store, settings)
+    consensus = find_consensus(
+        claims, users=settings.consensus_users, min_rating=settings.min_rating, bursts=bursting_ids(store, settings)
+    )
+    by_users: dict[int, list[str]] = defaultdict(list)
+    for agreement in consensus.agreements:
+        by_users[agreement.users] += agreement.feedback_ids
+    decisions: list[Decision] = []
+    for users, feedback_ids in sorted(by_users.items()):
+        decisions += _verified(store, feedback_ids, CONSENSUS_ACTOR, f"{users} distinct users agree")
+    verified = [decision.feedback_id for decision in decisions if decision.outcome == "done"]
+    return ConsensusReport(verified, dict(sorted(Counter(consensus.left_out.values()).items())))
+
+
+def verify_passing(
+    store: Store,
+    settings: Settings,
+    *,
+    actor: str,
+    reason: str,
+    database_id: str | None = None,
+    include_flagged: bool = False,
+    dry_run: bool = False,
+    progress: Progress = _silently,
+) -> BulkReport:
+    """Verify all pending feedback that passes the checks and that nothing speaks against (``consensus``).
+
+    A dry run decides nothing; the evidence of checks made on the way is stored all the same. Raises
+    StoreUnavailableError.
+    """
+    claims = pending_and_rivals(store, settings, database_id=database_id, progress=progress)
+    selection = select_passing(
+        claims,
+        min_rating=settings.min_rating,
+        bursts=bursting_ids(store, settings),
+        include_flagged=include_flagged,
+    )
+    decisions = [] if dry_run else _verified(store, selection.passing, actor, reason, progress)
+    return BulkReport(selection.passing, decisions, selection.left_out)
+
+
+def _verified(
+    store: Store, feedback_ids: Iterable[str], actor: str, reason: str, progress: Progress = _silently
+) -> list[Decision]:
+    ids = sorted(feedback_ids)
+    decisions: list[Decision] = []
+    for some in batches(ids, DECIDED_TOGETHER):
+        decisions += decide(store, some, "verified", actor=actor, reason=reason, expected=Status.PENDING)
+        progress("deciding", len(decisions), len(ids))
+    return decisions
+
+
+def bursting_ids(store: Store, settings: Settings) -> set[str]:
+    """Return the ids of feedback that is part of a burst, looking at users who have pending feedback."""
+    window = timedelta(minutes=settings.burst_minutes)
+    return bursting(
+        submissions_around_pending(store, window),
+        submissions=settings.burst_submissions,
+        minutes=settings.burst_minutes,
+    )
+
+
+def pending_and_rivals(
+    store: Store, settings: Settings, *, database_id: str | None = None, progress: Progress = _silently
+) -> list[Claim]:
+    """Return all pending claims, checked, and those verified, applied or rejected about the same questions.
+
+    Of decided feedback only the outlines of databases with pending feedback are read, and whole only what it takes.
+    """
+    pending = _pending(store, settings, database_id, progress)
+    questions = {claim.question for claim in pending}
+    databases = sorted({database for database, _ in questions})
+    decided = outlines(store, (*_IN_USE, Status.REJECTED), database_ids=databases)
+    beside = [outline for outline in decided if _question(outline) in questions]
+    return pending + _claims(store, settings, {o.feedback_id: o.status for o in beside})
+
+
+def open_conflicts(
+    store: Store, settings: Settings, *, database_id: str | None = None, progress: Progress = _silently
+) -> list[Conflict]:
+    """Return the questions whose answers differ, among what is pending (checked first), verified and applied."""
+    pending = _pending(store, settings, database_id, progress)
+    by_question: dict[Question, list[Outline]] = defaultdict(list)
+    for outline in outlines(store, _IN_USE, database_ids=None if database_id is None else [database_id]):
+        by_question[_question(outline)].append(outline)
+    asked = {claim.question for claim in pending}
+    doubtful = [o for question, some in by_question.items() if question in asked or _may_differ(some) for o in some]
+    return conflicts(pending + _claims(store, settings, {o.feedback_id: o.status for o in doubtful}))
+
+
+def _may_differ(about_one_question: list[Outline]) -> bool:
+    texts = {outline.canonical_sql for outline in about_one_question}
+    return len(texts) > 1 or (None in texts and len(about_one_question) > 1)
+
+
+def _question(outline: Outline) -> Question:
+    return outline.database_id, canonical_question(outline.question)
+
+
+def _pending(store: Store, settings: Settings, database_id: str | None, progress: Progress) -> list[Claim]:
+    ids = ids_by_status(store, Status.PENDING, database_id=database_id)
+    return _claims(store, settings, dict.fromkeys(ids, Status.PENDING.value), progress)
+
+
+def _claims(
+    store: Store, settings: Settings, statuses: Mapping[str, str], progress: Progress = _silently
+) -> list[Claim]:
+    """Return feedback as claims, checked where the stored verdict is missing or out of date, in rounds."""
+    checker = checker_from(store, settings)
+    claims: list[Claim] = []
+    for done, ids in enumerate(batches(sorted(statuses), CHECKED_TOGETHER), start=1):
+        checked = check_and_record(store, stored_submissions(store, ids), checker)
+        claims += claims_of(checked, statuses)
+        progress("checking", min(done * CHECKED_TOGETHER, len(statuses)), len(statuses))
+    return claims

@@ -1,0 +1,1 @@
+"""Behaviour of the execution of SQL, on real SQLite, Postgres and DuckDB."""
