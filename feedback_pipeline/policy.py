@@ -48,12 +48,13 @@ class BulkReport:
     """What verifying in bulk came to.
 
     ``decisions`` are empty in a dry run; ``selected`` is what was, or would have been, decided; ``left_out`` holds the
-    reason for every other pending feedback.
+    reason for every other pending feedback, ``not_run`` are those selected whose answer could not be run.
     """
 
     selected: tuple[str, ...]
     decisions: list[Decision]
     left_out: Mapping[str, str]
+    not_run: frozenset[str] = frozenset()
 
 
 def apply_consensus(store: Store, settings: Settings) -> ConsensusReport:
@@ -101,7 +102,7 @@ def verify_passing(
         include_flagged=include_flagged,
     )
     decisions = [] if dry_run else _verified(store, selection.passing, actor, reason, progress)
-    return BulkReport(selection.passing, decisions, selection.left_out)
+    return BulkReport(selection.passing, decisions, selection.left_out, selection.not_run)
 
 
 def _verified(

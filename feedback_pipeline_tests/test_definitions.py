@@ -91,10 +91,10 @@ def test_jobs_cover_what_they_promise() -> None:
 
 def test_schedule_and_sensors_start_switched_on() -> None:
     schedule = defs.resolve_schedule_def("nightly_schedule")
-    names = ("verified_feedback_sensor", "schema_drift_sensor", "run_failure_alert")
+    names = ("verified_feedback_sensor", "schema_drift_sensor", "rebuild_after_erasure", "run_failure_alert")
     sensors = [defs.resolve_sensor_def(name) for name in names]
 
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
-    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.RUNNING] * 3
+    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.RUNNING] * 4
     assert sensors[0].minimum_interval_seconds == 20

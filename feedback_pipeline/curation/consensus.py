@@ -33,10 +33,14 @@ class Consensus:
 
 @dataclass(frozen=True)
 class BulkSelection:
-    """Pending feedback that may be verified in one go, and the reason for all other."""
+    """Pending feedback that may be verified in one go, and the reason for all other.
+
+    ``not_run`` are those of ``passing`` whose answer was not run, for want of a database: only their SQL was read.
+    """
 
     passing: tuple[str, ...]
     left_out: Mapping[str, str]
+    not_run: frozenset[str] = frozenset()
 
 
 def find_consensus(
@@ -95,17 +99,19 @@ def select_passing(
     Whether SQL could be run makes no difference. Arguments are those of ``find_consensus``.
     """
     claims = list(claims)
-    passing, left_out = [], _unread(claims)
+    passing: list[Claim] = []
+    left_out = _unread(claims)
     for answers in answers_by_question(claims).values():
         for answer in answers:
             common = _common_reason(answer, answers)
             for claim in (claim for claim in answer.claims if claim.status == _PENDING):
                 reason = _danger(claim, min_rating, bursts, include_flagged=include_flagged) or common
                 if reason is None:
-                    passing.append(claim.feedback_id)
+                    passing.append(claim)
                 else:
                     left_out[claim.feedback_id] = reason
-    return BulkSelection(tuple(passing), left_out)
+    not_run = frozenset(claim.feedback_id for claim in passing if not claim.executed)
+    return BulkSelection(tuple(claim.feedback_id for claim in passing), left_out, not_run)
 
 
 def _danger(claim: Claim, min_rating: int, bursts: Set[str], *, include_flagged: bool = False) -> str | None:

@@ -4,7 +4,7 @@ import json
 
 import dagster as dg
 
-from feedback_pipeline.defs.jobs import promote_verified
+from feedback_pipeline.defs.jobs import erasure, promote_verified
 from feedback_pipeline.defs.notify import post_failure
 from feedback_pipeline.defs.requests import requests_for
 from feedback_pipeline.defs.resources import Feedback, today
@@ -65,6 +65,17 @@ def _as_registered(look: SchemaLook) -> str:
     return f"all schemas are as registered{away}"
 
 
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[erasure],
+    request_job=promote_verified,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def rebuild_after_erasure(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+    """Build again, without the erased user, what others gave too: an erasure takes out the whole example."""
+    return dg.RunRequest(run_key=f"after-erasure-{context.dagster_run.run_id}", partition_key=today())
+
+
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def run_failure_alert(context: dg.RunFailureSensorContext, feedback: Feedback) -> None:
     """Log every failed run, and post it to FEEDBACK_FAILURE_WEBHOOK_URL where one is set."""
@@ -76,4 +87,4 @@ def run_failure_alert(context: dg.RunFailureSensorContext, feedback: Feedback) -
         post_failure(url, {"job": run.job_name, "run_id": run.run_id, "partition": partition, "message": message})
 
 
-SENSORS = [verified_feedback_sensor, schema_drift_sensor, run_failure_alert]
+SENSORS = [verified_feedback_sensor, schema_drift_sensor, rebuild_after_erasure, run_failure_alert]

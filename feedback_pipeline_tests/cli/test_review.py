@@ -251,3 +251,13 @@ def test_two_commands_at_once_decide_each_feedback_once(run: Run, run_json: RunJ
     decided = [d for out, _ in results for d in json.loads(out)["decisions"] if d["outcome"] == "done"]
     assert len({d["feedback_id"] for d in decided}) == len(decided) == 60
     assert set(statuses(run_json).values()) == {"verified"}
+
+
+def test_what_could_only_be_read_is_said_plainly(run: Run, run_json: RunJson, give: Any) -> None:
+    give(ran={}, read={"db_id": "elsewhere", "corrected_sql": "SELECT 1 FROM t"})
+
+    shown = run("review", "verify", "--all-passing", "--dry-run").stdout
+    document = run_json("review", "verify", "--all-passing")
+
+    assert "unverifiable by execution, so only read: 1 of them" in shown
+    assert (document["outcomes"], document["unverifiable_by_execution"]) == ({"done": 2}, 1)

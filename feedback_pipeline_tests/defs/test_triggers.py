@@ -9,7 +9,7 @@ import pytest
 
 from feedback_pipeline.definitions import defs
 from feedback_pipeline.defs.schedules import nightly_schedule
-from feedback_pipeline.defs.sensors import schema_drift_sensor, verified_feedback_sensor
+from feedback_pipeline.defs.sensors import rebuild_after_erasure, schema_drift_sensor, verified_feedback_sensor
 from feedback_pipeline.drift import follow_schemas
 from feedback_pipeline.store import Interaction, latest_decision_seq, record_many, register_database
 from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
@@ -206,3 +206,17 @@ def test_stale_examples_leave_the_index_at_the_next_publish_and_return_with_thei
     pipeline.run()
     assert pipeline.status(ids[0]) == "applied"
     assert [example.natural_query for example in pipeline.similar(question, "lakes")] == [question]
+
+
+def test_after_an_erasure_what_others_gave_too_is_built_again(pipeline: Pipeline):
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("erasure").execute_in_process(instance=instance)
+        event = next(event for event in done.all_events if event.event_type is dg.DagsterEventType.RUN_SUCCESS)
+        context = dg.build_run_status_sensor_context(
+            "rebuild_after_erasure", dagster_event=event, dagster_instance=instance, dagster_run=done.dagster_run
+        )
+
+        request = rebuild_after_erasure(context)
+
+    assert isinstance(request, dg.RunRequest)
+    assert (request.partition_key, done.run_id in str(request.run_key)) == (TODAY.isoformat(), True)

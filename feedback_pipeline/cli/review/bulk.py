@@ -56,6 +56,7 @@ def _document(report: "policy.BulkReport", dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "outcomes": dict(sorted(outcomes.items())),
         "left_out": dict(_by_reason(report)),
+        "unverifiable_by_execution": len(report.not_run),
         "decisions": decisions,
     }
 
@@ -66,6 +67,8 @@ def _print(report: "policy.BulkReport", dry_run: bool) -> None:
     else:
         done = sum(decision.outcome == "done" for decision in report.decisions)
         output.say(f"verified {done:,}")
+    if report.not_run:
+        output.say(f"unverifiable by execution, so only read: {len(report.not_run):,} of them")
     others = [decision for decision in report.decisions if decision.outcome != "done"]
     if others:
         output.say(f"decided by someone else meanwhile: {len(others):,}")
