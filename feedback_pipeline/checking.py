@@ -77,6 +77,7 @@ def facts_of(database: Database) -> DatabaseFacts:
         columns=database.schema,
         schema_fingerprint=database.schema_fingerprint,
         executable=is_executable(database.url),
+        epoch=database.checks_epoch,
     )
 
 

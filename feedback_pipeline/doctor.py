@@ -15,6 +15,7 @@ from feedback_pipeline.example_index.query_encoder import open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
+    Database,
     DatabaseUnreachableError,
     HashKeyError,
     Store,
@@ -173,7 +174,13 @@ def _databases(store: Store) -> Iterator[Finding]:
             )
             yield Finding(subject, "ok" if database.schema else "warning", known)
             continue
-        yield _reach(subject, lambda database=database: current_fingerprint(database) == database.schema_fingerprint)
+        yield _reach(subject, lambda database=database: _is_as_registered(database))
+
+
+def _is_as_registered(database: Database) -> bool:
+    """Look at the schema; one given as DDL stands, whatever the database says."""
+    found = current_fingerprint(database)
+    return found == database.schema_fingerprint or not database.is_followed
 
 
 def _reach(subject: str, is_current: Callable[[], bool]) -> Finding:
@@ -182,6 +189,6 @@ def _reach(subject: str, is_current: Callable[[], bool]) -> Finding:
     except DatabaseUnreachableError as error:
         return Finding(subject, "wrong", str(error))
     if not current:
-        text = "its schema has changed; run 'feedback-pipeline databases add' again to check against the new one"
+        text = "its schema has changed; the next run follows it, or 'feedback-pipeline databases refresh' now"
         return Finding(subject, "warning", text)
     return Finding(subject, "ok", "reachable, schema as registered")

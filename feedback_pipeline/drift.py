@@ -50,8 +50,11 @@ class DriftReport:
 
 
 def look_at_schemas(store: Store) -> SchemaLook:
-    """Compare each database that has a URL with the schema it is registered with; changes nothing."""
-    databases = [database for database in list_databases(store) if database.url is not None]
+    """Compare each database whose schema was read from its URL with the one it is registered with.
+
+    Changes nothing. A schema given as DDL stands, whatever the database says.
+    """
+    databases = [database for database in list_databases(store) if database.is_followed]
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         found = dict(zip((d.database_id for d in databases), pool.map(_fingerprint, databases), strict=True))
     registered = {database.database_id: database.schema_fingerprint for database in databases}

@@ -17,7 +17,7 @@ from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Decision, Status, Store, decide, ids_by_status, stored_submissions
 from feedback_pipeline.store.lookups import batches
-from feedback_pipeline.store.queries import Outline, outlines, submissions_around_pending
+from feedback_pipeline.store.queries import Outline, outlines, reopened_ids, submissions_around_pending
 
 CONSENSUS_ACTOR = "policy:consensus"
 
@@ -25,6 +25,7 @@ CHECKED_TOGETHER = 5_000
 DECIDED_TOGETHER = 500
 """Small transactions: nobody else waits long for their turn, and a break loses little."""
 
+_REOPENED = "reopened by a person"
 _IN_USE = (Status.VERIFIED, Status.APPLIED)
 
 Progress = Callable[[str, int, int], None]
@@ -60,6 +61,7 @@ class BulkReport:
 def apply_consensus(store: Store, settings: Settings) -> ConsensusReport:
     """Verify what enough distinct users agree on, where the settings ask for it; again finds nothing more to do.
 
+    What a person has reopened waits for a person.
     Raises StoreUnavailableError.
     """
     if settings.auto_verify != "consensus":
@@ -68,14 +70,17 @@ def apply_consensus(store: Store, settings: Settings) -> ConsensusReport:
     consensus = find_consensus(
         claims, users=settings.consensus_users, min_rating=settings.min_rating, bursts=bursting_ids(store, settings)
     )
+    left_out = Counter(consensus.left_out.values())
+    reopened = reopened_ids(store)
     by_users: dict[int, list[str]] = defaultdict(list)
     for agreement in consensus.agreements:
-        by_users[agreement.users] += agreement.feedback_ids
+        by_users[agreement.users] += [i for i in agreement.feedback_ids if i not in reopened]
+        left_out[_REOPENED] += sum(i in reopened for i in agreement.feedback_ids)
     decisions: list[Decision] = []
     for users, feedback_ids in sorted(by_users.items()):
         decisions += _verified(store, feedback_ids, CONSENSUS_ACTOR, f"{users} distinct users agree")
     verified = [decision.feedback_id for decision in decisions if decision.outcome == "done"]
-    return ConsensusReport(verified, dict(sorted(Counter(consensus.left_out.values()).items())))
+    return ConsensusReport(verified, dict(sorted((+left_out).items())))
 
 
 def verify_passing(

@@ -10,6 +10,7 @@ from feedback_pipeline.drift import follow_schemas, look_at_schemas
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
     Store,
+    check_again,
     decide,
     get_database,
     get_feedback,
@@ -141,3 +142,29 @@ def test_a_look_changes_nothing(store: Store, rivers: Path) -> None:
 
     assert list(look.changed) == ["geo"]
     assert list_databases(store) == before
+
+
+def test_a_schema_given_as_ddl_stands_whatever_the_database_says(
+    store: Store, store_settings: Settings, rivers: Path
+) -> None:
+    register_database(store, "geo", "sqlite", str(rivers), ddl="CREATE TABLE river (name TEXT)")
+
+    report = follow_schemas(store, store_settings)
+
+    assert (report.look.changed, get_database(store, "geo").schema) == ({}, {"river": {"name": "TEXT"}})
+
+
+def test_checking_again_makes_evidence_anew_where_nothing_else_has_changed(
+    store: Store, store_settings: Settings, rivers: Path
+) -> None:
+    register_database(store, "geo", "sqlite", str(rivers))
+    ids = submitted(store, store_settings, "SELECT name FROM river")
+    change(rivers, "INSERT INTO river VALUES ('Rhine', 'Hesse')")
+    submissions = stored_submissions(store, ids)
+    before = check_and_record(store, submissions, checker_from(store, store_settings))
+
+    check_again(store, ["geo"])
+    after = check_and_record(store, submissions, checker_from(store, store_settings))
+
+    assert get_feedback(store, ids[0])["checks"]["execution"]["corrected"]["rows"] == 2
+    assert before["result_digest"] != after["result_digest"]

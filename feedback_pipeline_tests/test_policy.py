@@ -219,3 +219,15 @@ def test_two_reviewers_in_bulk_never_decide_the_same_feedback_twice(
     for feedback_id in ids:
         events = [event["event"] for event in get_feedback(store, feedback_id)["history"]]
         assert events == ["submitted", "checked", "verified"]
+
+
+@pytest.mark.usefixtures("geo")
+def test_what_a_person_has_reopened_waits_for_a_person(store: Store, consensus: Settings) -> None:
+    ids = [say(store, user) for user in ("ann", "bob", "cy")]
+    apply_consensus(store, consensus)
+    decide(store, ids[:1], "reopened", actor="ada", reason="let me see")
+
+    report = apply_consensus(store, consensus)
+
+    assert (report.verified, report.left_out) == ([], {"reopened by a person": 1})
+    assert get_feedback(store, ids[0])["status"] == "pending"

@@ -31,7 +31,10 @@ def add(
     ddl: Annotated[Path | None, typer.Option(help="File with CREATE TABLE statements, instead of a look.")] = None,
     as_json: output.JsonOption = False,
 ) -> None:
-    """Register a database, or replace what is known of it. Its schema is read from --ddl, else from --url."""
+    """Register a database, or replace what is known of it. Its schema is read from --ddl, else from --url.
+
+    A schema read from --url is followed when it changes; one given as --ddl stays as it is given.
+    """
     if not database_id.strip() or len(database_id) > MAX_ID_CHARS:
         raise typer.BadParameter(f"must be 1 to {MAX_ID_CHARS} characters.", param_hint="ID")
     text = None if ddl is None else _read(ddl)
@@ -84,6 +87,31 @@ def refresh(as_json: output.JsonOption = False) -> None:
     output.say(f"changed schemas: {changed}; feedback now stale: {len(report.stale)}, restored: {len(report.restored)}")
     for problem in report.look.unreachable.values():
         output.say(f"not looked at: {problem}")
+
+
+@commands.command("recheck")
+def recheck(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Databases.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All registered databases.")] = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Let all feedback of a database be checked again: its data, your rights on it or the limits have changed.
+
+    The checks are made by the next 'run', or when feedback is verified.
+    """
+    if bool(ids) == every:
+        raise typer.BadParameter("name databases, or give --all.", param_hint="ID…")
+    with opened() as (_, store):
+        from feedback_pipeline.store import check_again, list_databases
+
+        chosen = [database.database_id for database in list_databases(store)] if every else ids or []
+        names = [database.database_id for database in check_again(store, chosen)]
+    if as_json:
+        output.print_json({"checked_again": names})
+    else:
+        output.say(
+            f"feedback of {', '.join(names) or 'no database'} will be checked again; next: feedback-pipeline run"
+        )
 
 
 def _described(database: "Database") -> dict[str, Any]:

@@ -78,7 +78,10 @@ def _print(receipt: dict[str, Any]) -> None:
         )
     if receipt["trained_models"]:
         output.say("models that have seen the data:")
-        output.print_table(("model", "trained on", "note"), [tuple(m.values()) for m in receipt["trained_models"]])
+        output.print_table(
+            ("model", "trained on", "note"),
+            [(m["name"], m["trained_on"], m["note"]) for m in receipt["trained_models"]],
+        )
     output.say("not reached:")
     output.print_table(("what", "why"), [(item["what"], item["why"]) for item in receipt["not_reached"]])
     if receipt.get("dry_run"):

@@ -154,7 +154,7 @@ def _summarise(report: "ImportReport") -> None:
     rows = [(file.path.name, file.read, file.stored, file.already_known, file.rejected) for file in report.files]
     output.print_table(("file", "read", "stored", "already known", "rejected"), rows)
     if report.verified or report.not_verified:
-        left = f"; still pending after failed checks: {_counts(report.not_verified)}" if report.not_verified else ""
+        left = f"; still pending: {_counts(report.not_verified)}" if report.not_verified else ""
         output.say(f"verified: {report.verified:,}{left}")
     if report.ignored_fields:
         output.say(f"ignored columns: {', '.join(report.ignored_fields)}")

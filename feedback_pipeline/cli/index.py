@@ -54,7 +54,7 @@ def rollback(
         publication = catalog.rollback(version)
         strangers = len(no_longer_vouched_for(store, catalog))
     if strangers:
-        output.warn(f"{strangers} feedback(s) in it are withdrawn, rejected or pending by now, and are live again")
+        output.warn(f"{strangers} feedback(s) in it are not verified any more, and are live again")
     if as_json:
         output.print_json({"live": asdict(publication), "no_longer_vouched_for": strangers})
         return

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     sample: Annotated[bool, typer.Option("--sample", help="First load the committed sample feedback.")] = False,
-    job: Annotated[str, typer.Option("--job", help="nightly_aggregation or promote_verified.")] = "nightly_aggregation",
+    job: Annotated[str, typer.Option("--job", help="Or promote_verified, erasure.")] = "nightly_aggregation",
     as_json: output.JsonOption = False,
 ) -> None:
     """Run the pipeline once in this process: raw → checked → verified → deduped → embedded → index and dataset."""

@@ -5,12 +5,13 @@ Pure: tables in, shares out. Which share is too large is a setting; what happens
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from feedback_pipeline.curation.cleaning import Cleaned, clean_sql, clean_text
+from feedback_pipeline.curation.cleaning import clean_sql, clean_text
 from feedback_pipeline.curation.sql import SqlError, parse_query
 
 ENOUGH_ROWS = 20
@@ -71,31 +72,25 @@ def unexecutable_share(checked: pa.Table) -> Share:
     return Share(part, checked.num_rows)
 
 
-def texts_with_personal_data(texts: Iterable[str]) -> int:
-    """Count the questions in which something would still be redacted, or hidden signs removed."""
-    return sum(_has_changes(clean_text(text)) for text in texts)
+def holds_personal_data(example: Mapping[str, Any], dialect: str) -> bool:
+    """Tell whether something in an example would still be redacted, or hidden signs removed from it.
+
+    Args:
+        example: ``natural_query``, ``sql`` and ``generated_sql`` (or None) of schemas.DEDUPED_FEEDBACK.
+        dialect: SQL dialect of its database.
+    """
+    sqls = (text for text in (example["sql"], example["generated_sql"]) if text)
+    cleaned = [clean_text(example["natural_query"]), *(clean_sql(text, dialect) for text in sqls)]
+    return any(found.redactions or found.removed_signs for found in cleaned)
 
 
-def sql_with_personal_data(texts: Iterable[str], dialect: str) -> int:
-    """Count the SQL texts in which something would still be redacted, or hidden signs removed."""
-    return sum(_has_changes(clean_sql(text, dialect)) for text in texts)
-
-
-def sql_that_does_not_only_read(texts: Iterable[str], dialect: str) -> int:
-    """Count the SQL texts that are not exactly one query that reads."""
-    return sum(not _only_reads(text, dialect) for text in texts)
-
-
-def _only_reads(sql: str, dialect: str) -> bool:
+def only_reads(sql: str, dialect: str) -> bool:
+    """Tell whether SQL is exactly one query that reads."""
     try:
         parse_query(sql, dialect)
     except SqlError:
         return False
     return True
-
-
-def _has_changes(cleaned: Cleaned) -> bool:
-    return bool(cleaned.redactions or cleaned.removed_signs)
 
 
 def _documents(checked: pa.Table) -> Iterable[dict]:

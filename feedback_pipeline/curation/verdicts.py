@@ -21,7 +21,10 @@ UNFINISHED = "timed_out"
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """What the checks may know of a database: its dialect, its schema where known, and whether SQL can be run on it."""
+    """What the checks may know of a database: its dialect, its schema where known, and whether SQL can be run on it.
+
+    ``epoch`` is how often all its feedback was to be checked again.
+    """
 
     database_id: str
     dialect: str
@@ -29,12 +32,14 @@ class DatabaseFacts:
     columns: Columns | None = None
     schema_fingerprint: str | None = None
     executable: bool = False
+    epoch: int = 0
 
     @property
     def checks_key(self) -> str:
         """Identify what a verdict depends on besides the SQL; another key means: check again."""
         how = "run" if self.executable else "read"
-        return f"v{ANALYSIS_VERSION}.{CLEANING_VERSION}:{self.dialect}:{self.schema_fingerprint or '-'}:{how}"
+        again = f":{self.epoch}" if self.epoch else ""
+        return f"v{ANALYSIS_VERSION}.{CLEANING_VERSION}:{self.dialect}:{self.schema_fingerprint or '-'}:{how}{again}"
 
 
 @dataclass(frozen=True)

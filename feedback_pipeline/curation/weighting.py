@@ -54,16 +54,16 @@ class UserWeights:
         return [share for share in self.shares if share.user is not None]
 
     def report(self, limit: int = 10) -> list[dict[str, object]]:
-        """Return the users with the largest shares as plain JSON types."""
+        """Return the users with the largest shares as plain JSON types, numbered: it is kept where no hash belongs."""
         return [
             {
-                "user": share.user or "(without user)",
+                "user": f"user {number}" if share.user else "(without user)",
                 "voices": share.voices,
                 "factor": share.factor,
                 "share_before": round(share.share_before, 4),
                 "share_after": round(share.share_after, 4),
             }
-            for share in self.shares[:limit]
+            for number, share in enumerate(self.shares[:limit], start=1)
         ]
 
 

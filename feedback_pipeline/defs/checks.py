@@ -6,7 +6,7 @@ What only warns stands in ``quality``.
 # Arrow's compute functions come into being when the module loads, so pyright does not know them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections import defaultdict
+from collections.abc import Callable
 
 import daft
 import dagster as dg
@@ -15,11 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_pipeline.checking import checker_from
-from feedback_pipeline.curation.quality import (
-    sql_that_does_not_only_read,
-    sql_with_personal_data,
-    texts_with_personal_data,
-)
+from feedback_pipeline.curation.quality import holds_personal_data, only_reads
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.example_index.promotion import still_vouched_for
 from feedback_pipeline.schemas import STAGES, ContractError, embedded_feedback, require
@@ -28,6 +24,7 @@ from feedback_pipeline.tables.stages import WHOLE
 
 _UNIT_LENGTH_TOLERANCE = 1e-3
 _IN_USE = ("verified", "applied")
+_NAMED = 5
 _PUBLISHED_TEXTS = ("natural_query", "sql", "generated_sql")
 
 
@@ -89,7 +86,7 @@ def no_unverified_row(feedback: Feedback, verified_feedback: daft.DataFrame) -> 
 
 def _unpublished(feedback: Feedback, deduped: daft.DataFrame) -> pa.Table:
     """Return the rows of which some text is not in the live index: those that are have passed this check before."""
-    table = deduped.select("database_id", *_PUBLISHED_TEXTS).to_arrow()
+    table = deduped.select("feedback_ids", "database_id", *_PUBLISHED_TEXTS).to_arrow()
     live = feedback.index.live()
     if live is None:
         return table
@@ -101,29 +98,31 @@ def _unpublished(feedback: Feedback, deduped: daft.DataFrame) -> pa.Table:
 @dg.asset_check(asset="deduped_feedback", blocking=True)
 def no_personal_data(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.AssetCheckResult:
     """No text on its way to the index or a dataset holds personal data, secrets or signs that hide text."""
-    new = _unpublished(feedback, deduped_feedback)
-    found = texts_with_personal_data(new["natural_query"].to_pylist())
-    for dialect, texts in _sql_by_dialect(feedback, new).items():
-        found += sql_with_personal_data(texts, dialect)
-    return _verdict(found == 0, f"{found} texts hold personal data or hidden signs", new=new.num_rows, found=found)
+    new = _unpublished(feedback, deduped_feedback).to_pylist()
+    dialect_of = _dialects(feedback)
+    bad = [row["feedback_ids"][0] for row in new if holds_personal_data(row, dialect_of(row["database_id"]))]
+    return _named_verdict(bad, len(new), "hold personal data or hidden signs")
 
 
 @dg.asset_check(asset="deduped_feedback", blocking=True)
 def only_queries(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.AssetCheckResult:
     """Every SQL on its way to the index or a dataset is one query that reads and cannot write."""
-    new = _unpublished(feedback, deduped_feedback)
-    answers = _sql_by_dialect(feedback, new.select(["database_id", "sql"]))
-    found = sum(sql_that_does_not_only_read(texts, dialect) for dialect, texts in answers.items())
-    return _verdict(found == 0, f"{found} answers are not one query that only reads", new=new.num_rows, found=found)
+    new = _unpublished(feedback, deduped_feedback).to_pylist()
+    dialect_of = _dialects(feedback)
+    bad = [row["feedback_ids"][0] for row in new if not only_reads(row["sql"], dialect_of(row["database_id"]))]
+    return _named_verdict(bad, len(new), "do not hold exactly one query that only reads")
 
 
-def _sql_by_dialect(feedback: Feedback, rows: pa.Table) -> dict[str, list[str]]:
+def _named_verdict(bad: list[str], looked_at: int, words: str) -> dg.AssetCheckResult:
+    description = f"{len(bad)} of {looked_at} new examples {words}"
+    if bad:
+        description += f", from feedback {', '.join(sorted(bad)[:_NAMED])}; reject it: feedback-pipeline review reject"
+    return _verdict(not bad, description, new=looked_at, found=len(bad))
+
+
+def _dialects(feedback: Feedback) -> Callable[[str], str]:
     checker = checker_from(feedback.store, feedback.settings)
-    texts: dict[str, list[str]] = defaultdict(list)
-    for row in rows.to_pylist():
-        dialect = checker.facts(row["database_id"]).dialect
-        texts[dialect] += [row[name] for name in ("sql", "generated_sql") if row.get(name)]
-    return texts
+    return lambda database_id: checker.facts(database_id).dialect
 
 
 def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:

@@ -20,7 +20,7 @@ from feedback_pipeline.execution.contracts import Limits
 from feedback_pipeline.execution.deadlines import Deadline, Watch
 from feedback_pipeline.execution.postgres_values import adapt
 from feedback_pipeline.execution.results import Outcome, Result, RowCollector
-from feedback_pipeline.execution.sessions import LostError, UnreachableError
+from feedback_pipeline.execution.sessions import LostError, UnreachableError, UnusableError
 from feedback_pipeline.execution.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _connected(url: URL, timeout_s: float) -> "Connection[Any]":
 def _require_harmless_role(connection: "Connection[Any]") -> None:
     (may_reach_files,) = connection.execute(_MAY_REACH_FILES).fetchone() or (True,)
     if may_reach_files:
-        raise UnreachableError(
+        raise UnusableError(
             "its URL names a role that may reach the server's files, as a superuser may: use one that may only read "
-            "the tables"
+            "the tables, then run 'feedback-pipeline databases recheck'"
         )

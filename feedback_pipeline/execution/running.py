@@ -17,7 +17,7 @@ from feedback_pipeline.execution.engines import why_not_executable
 from feedback_pipeline.execution.evidence import Evidence, judge, not_checked
 from feedback_pipeline.execution.pool import SessionPool
 from feedback_pipeline.execution.results import Result
-from feedback_pipeline.execution.sessions import UnreachableError, emptiness_queries
+from feedback_pipeline.execution.sessions import UnreachableError, UnusableError, emptiness_queries
 
 KEPT_BYTES = 256 * 1024 * 1024
 """Results kept for other pairs; the least recently used ones beyond it are run again if needed again."""
@@ -36,11 +36,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a job; ``unreachable`` says why nothing did."""
+    """What came of a job; ``unreachable`` says why nothing did, ``lasting`` that waiting will not help."""
 
     result: Result
     is_empty: bool = False
     unreachable: str | None = None
+    lasting: bool = False
 
 
 Steps = Generator[Job, Answer, Evidence]
@@ -146,9 +147,10 @@ class _Run:
         if generated is not None and outcome == generated.result.outcome == "ok":
             tables_empty = yield from self._tables_are_empty(pair)
         answer = yield corrected
-        unreachable = answer.unreachable or (generated and generated.unreachable)
-        if unreachable:
-            return not_checked(pair, f"database '{pair.database_id}': {unreachable}", transient=True)
+        for found in (answer, generated):
+            if found and found.unreachable:
+                why = f"database '{pair.database_id}': {found.unreachable}"
+                return not_checked(pair, why, transient=not found.lasting)
         other = None if generated is None else generated.result
         digest = self._digest(pair, answer.result)
         return judge(pair, answer.result, other, tables_empty, digest, self._limits.sample_rows)
@@ -173,7 +175,8 @@ class _Run:
                 return Answer(self._pool.run(job.database_id, job.text))
             return Answer(Result("ok"), is_empty=self._is_empty(job))
         except UnreachableError as error:
-            return Answer(Result("not_run"), unreachable=str(error))
+            lasting = isinstance(error, UnusableError)
+            return Answer(Result("not_run"), unreachable=str(error), lasting=lasting)
 
     def _is_empty(self, job: Job) -> bool:
         results = (self._pool.run(job.database_id, sql) for sql in emptiness_queries(job.text))

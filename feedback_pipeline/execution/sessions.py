@@ -10,6 +10,10 @@ class UnreachableError(RuntimeError):
     """The database cannot be used right now; the text says why and the way out, and holds nothing secret."""
 
 
+class UnusableError(UnreachableError):
+    """The database cannot be used until somebody changes something, so trying again by itself is no use."""
+
+
 class LostError(RuntimeError):
     """The connection ended while a query ran; that may be the fault of the query or not."""
 

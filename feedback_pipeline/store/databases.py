@@ -1,6 +1,7 @@
 """The databases that questions are asked about: dialect, read-only URL and what is known of the schema."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from sqlalchemy import select
@@ -38,7 +39,9 @@ class UnknownDatabaseError(LookupError):
 class Database:
     """A registered database. ``schema`` is {table: {column: type}}, None where it is not known.
 
-    ``url`` may hold a password, so it is left out of the representation.
+    ``url`` may hold a password, so it is left out of the representation. ``schema_source`` tells whether the schema was
+    read from the database itself (``url``) or given as ``ddl``; ``checks_epoch`` how often its feedback was to be
+    checked again.
     """
 
     database_id: str
@@ -46,6 +49,13 @@ class Database:
     url: str | None = field(default=None, repr=False)
     schema: Schema | None = None
     schema_fingerprint: str | None = None
+    schema_source: str | None = None
+    checks_epoch: int = 0
+
+    @property
+    def is_followed(self) -> bool:
+        """Tell whether its schema is looked up again: it has a URL, and nobody has given a schema as DDL instead."""
+        return self.url is not None and self.schema_source != "ddl"
 
 
 def register_database(
@@ -61,11 +71,25 @@ def register_database(
     url = None if url is None else url_of(url)
     schema = _schema(database_id, dialect, url, ddl)
     digest = None if schema is None else fingerprint(schema, dialect)
-    database = Database(database_id, dialect, url, schema, digest)
+    source = None if schema is None else "ddl" if ddl is not None else "url"
+    database = Database(database_id, dialect, url, schema, digest, source)
     with store.begin() as session:
         lock(session, "databases")
-        _upsert(session, database)
-    return database
+        return _upsert(session, database)
+
+
+def check_again(store: Store, database_ids: Iterable[str]) -> list[Database]:
+    """Let all feedback of some databases count as unchecked, because data, rights or limits have changed.
+
+    Raises UnknownDatabaseError, and changes nothing, when one is not registered.
+    """
+    ids = sorted({get_database(store, database_id).database_id for database_id in database_ids})
+    with store.begin() as session:
+        lock(session, "databases")
+        for database_id in ids:
+            row = session.get_one(DatabaseRow, database_id)
+            row.checks_epoch, row.updated_at = row.checks_epoch + 1, utc_now()
+    return [get_database(store, database_id) for database_id in ids]
 
 
 def current_fingerprint(database: Database) -> str:
@@ -121,15 +145,20 @@ def _schema(database_id: str, dialect: str, url: str | None, ddl: str | None) ->
     return None if url is None else schema_from_url(database_id, url)
 
 
-def _upsert(session: Session, database: Database) -> None:
-    row = session.get(DatabaseRow, database.database_id)
-    if row is not None and _database(row) == database:
-        return
-    row = row or DatabaseRow(database_id=database.database_id)
+def _upsert(session: Session, database: Database) -> Database:
+    row = session.get(DatabaseRow, database.database_id) or DatabaseRow(
+        database_id=database.database_id, checks_epoch=0
+    )
+    database = replace(database, checks_epoch=row.checks_epoch)
+    if row.dialect is not None and _database(row) == database:
+        return database
     row.dialect, row.url, row.schema = database.dialect, database.url, database.schema
-    row.schema_fingerprint, row.updated_at = database.schema_fingerprint, utc_now()
+    row.schema_fingerprint, row.schema_source = database.schema_fingerprint, database.schema_source
+    row.updated_at = utc_now()
     session.add(row)
+    return database
 
 
 def _database(row: DatabaseRow) -> Database:
-    return Database(row.database_id, row.dialect, row.url, row.schema, row.schema_fingerprint)
+    known = row.dialect, row.url, row.schema, row.schema_fingerprint, row.schema_source, row.checks_epoch
+    return Database(row.database_id, *known)

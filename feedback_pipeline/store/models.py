@@ -154,7 +154,10 @@ class FeedbackEventRow(Base):
 
 
 class DatabaseRow(Base):
-    """A database that questions are asked about, and what we know of its schema."""
+    """A database that questions are asked about, and what we know of its schema.
+
+    ``schema_source`` is ``url`` or ``ddl``; ``checks_epoch`` grows when all its feedback is to be checked again.
+    """
 
     __tablename__ = "databases"
 
@@ -163,6 +166,8 @@ class DatabaseRow(Base):
     url: Mapped[str | None]
     schema: Mapped[dict[str, Any] | None]
     schema_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    schema_source: Mapped[str | None] = mapped_column(String(8))
+    checks_epoch: Mapped[int] = mapped_column(server_default="0", default=0)
     updated_at: Mapped[datetime]
 
 

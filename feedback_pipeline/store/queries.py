@@ -12,7 +12,7 @@ from feedback_pipeline.store.engine import Store
 from feedback_pipeline.store.events import UnknownFeedbackError
 from feedback_pipeline.store.lookups import among, batches
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
-from feedback_pipeline.store.transitions import Status
+from feedback_pipeline.store.transitions import Event, Status
 
 LISTED = (
     FeedbackRow.feedback_id,
@@ -81,6 +81,17 @@ def flagged_ids(store: Store, *, status: str | None = None, database_id: str | N
     flagged = FeedbackRow.checks["flags"].as_string() != "[]"
     with store.read() as session:
         return set(session.scalars(select(FeedbackRow.feedback_id).where(flagged, *_conditions(status, database_id))))
+
+
+def reopened_ids(store: Store) -> set[str]:
+    """Return the ids of pending feedback that a person has reopened: they want to decide it themselves."""
+    query = (
+        select(FeedbackRow.feedback_id)
+        .join(FeedbackEventRow, FeedbackEventRow.feedback_id == FeedbackRow.feedback_id)
+        .where(FeedbackRow.status == Status.PENDING.value, FeedbackEventRow.event == Event.REOPENED.value)
+    )
+    with store.read() as session:
+        return set(session.scalars(query))
 
 
 class Outline(NamedTuple):

@@ -106,7 +106,7 @@ def test_databases_that_moved_away_or_changed(samples: Pipeline, findings) -> No
 
     assert found["database gone"][0] == "wrong"
     assert found["database changed"][0] == found["database bare"][0] == "warning"
-    assert "run 'feedback-pipeline databases add' again" in found["database changed"][1]
+    assert "databases refresh" in found["database changed"][1]
     assert "add --url or --ddl" in found["database bare"][1]
 
 

@@ -8,11 +8,11 @@ import pytest
 from feedback_pipeline.curation.quality import (
     Share,
     conflict_share,
+    holds_personal_data,
     largest_user_share,
     left_out_shares,
+    only_reads,
     redacted_share,
-    sql_that_does_not_only_read,
-    texts_with_personal_data,
     unexecutable_share,
 )
 from feedback_pipeline.schemas import DROPPED
@@ -68,6 +68,23 @@ def test_an_answer_that_failed_was_run():
     assert unexecutable_share(rows) == Share(3, 5)
 
 
-def test_personal_data_and_writes_are_counted():
-    assert texts_with_personal_data(["rivers of Texas", "orders of ann.miller@example.com"]) == 1
-    assert sql_that_does_not_only_read(["SELECT 1", "DELETE FROM river", "SELECT 1; SELECT 2", "SELEC"], "sqlite") == 3
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({}, False),
+        ({"natural_query": "orders of ann.miller@example.com"}, True),
+        ({"sql": "SELECT 1 FROM t WHERE mail = 'ann.miller@example.com'"}, True),
+        ({"generated_sql": "SELECT 'ann.miller@example.com'"}, True),
+        ({"natural_query": "orders of <EMAIL_ADDRESS>"}, False),
+    ],
+)
+def test_personal_data_is_seen_in_every_text_that_is_published(changes: dict, holds: bool):
+    example = {"natural_query": "rivers of Texas", "sql": "SELECT 1", "generated_sql": None}
+
+    assert holds_personal_data(example | changes, "sqlite") is holds
+
+
+def test_only_one_query_only_reads():
+    texts = ["SELECT 1", "DELETE FROM river", "SELECT 1; SELECT 2", "SELEC"]
+
+    assert [only_reads(text, "sqlite") for text in texts] == [True, False, False, False]

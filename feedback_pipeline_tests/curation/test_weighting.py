@@ -110,8 +110,8 @@ def test_factors_keep_two_digits_and_are_rounded_down(voices: int, factor: float
     assert user_weights({**others, "a": voices}, 0.25).factors == {"a": factor}
 
 
-def test_hashes_are_shortened_in_the_report():
+def test_the_report_numbers_users_and_names_no_hash():
     weights = user_weights({"0123456789abcdef": 3, None: 1}, 1.0)
 
-    assert [row["user"] for row in weights.report()] == ["01234567", "(without user)"]
+    assert [row["user"] for row in weights.report()] == ["user 1", "(without user)"]
     assert user_weights({}, 0.25).largest_after == 0

@@ -32,7 +32,8 @@ def in_short(execution: Mapping[str, Any], side: str) -> str:
 
 def print_checks(checks: Mapping[str, Any]) -> None:
     """Print the outcome of each check, and the evidence of running the SQL."""
-    found = [(name, e["outcome"], e.get("detail")) for name, e in checks.items() if _is_outcome(e)]
+    made = sorted((name for name, e in checks.items() if _is_outcome(e)), key=_in_order)
+    found = [(name, checks[name]["outcome"], checks[name].get("detail")) for name in made]
     if not found:
         output.say("not checked yet")
         return
@@ -40,6 +41,13 @@ def print_checks(checks: Mapping[str, Any]) -> None:
     execution = checks.get("execution") or {}
     if _was_run(execution, "corrected"):
         _print_execution(execution)
+
+
+def _in_order(check: str) -> tuple[int, str]:
+    """Sort as the checks are made; what only notes something comes last."""
+    from feedback_pipeline.curation.verdicts import CHECK_NAMES
+
+    return (CHECK_NAMES.index(check) if check in CHECK_NAMES else len(CHECK_NAMES), check)
 
 
 def _print_execution(execution: Mapping[str, Any]) -> None:
