@@ -3,12 +3,16 @@
 SQL is read by the rules first, many rows at a time; what can be run is run; and the evidence of both is stored.
 """
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feedback_pipeline.curation.check_tables import check_submissions, from_stored_checks, needs_check
 from feedback_pipeline.curation.checks import CorrectionChecker
@@ -20,6 +24,9 @@ from feedback_pipeline.store import CheckRecord, Database, Store, databases_by_i
 from feedback_pipeline.store.types import canonical_json
 
 ROWS_PER_TRANSACTION = 20_000
+ROWS_PER_ROUND = 1_000
+"""So many rows are run before their evidence is stored."""
+
 _TRY_AGAIN = ":unreachable"
 """Ends the key of a verdict whose database could not be reached, so that it never is up to date."""
 
@@ -94,15 +101,31 @@ def check_and_record(store: Store, submissions: pa.Table, checker: ExecutingChec
     return pa.concat_tables(parts) if parts else CHECKED_FEEDBACK.empty_table()
 
 
+def check_anew(store: Store, submissions: pa.Table, checker: ExecutingChecker) -> int:
+    """Check ``submissions`` (store.STORED_SUBMISSIONS) whatever is stored; return how many have other evidence now."""
+    forgotten = pa.nulls(submissions.num_rows, pa.string())
+    column = submissions.schema.get_field_index("checks_key")
+    after = check_and_record(store, submissions.set_column(column, "checks_key", forgotten), checker)
+    return sum(a != b for a, b in zip(submissions["checks"].to_pylist(), after["checks"].to_pylist(), strict=True))
+
+
 def _check_part(store: Store, submissions: pa.Table, checker: ExecutingChecker) -> pa.Table:
     needed = needs_check(submissions, checker)
     read = check_submissions(submissions.filter(needed).select(SUBMISSIONS.names), checker)
-    fresh = _record(store, run_as_evidence(read, checker))
+    fresh = _run_and_record(store, read, checker)
     is_known = ~needed.to_numpy(zero_copy_only=False)
     known = from_stored_checks(submissions.filter(pa.array(is_known)))
     # Back into the order they came in: the fresh ones stand first now.
     order = np.argsort(np.argsort(is_known, kind="stable"), kind="stable")
     return pa.concat_tables([fresh, known]).take(pa.array(order))
+
+
+def _run_and_record(store: Store, read: pa.Table, checker: ExecutingChecker) -> pa.Table:
+    """Run in rounds, so that a break loses little; what is the same stands together, so that it is run once."""
+    order = pc.sort_indices(read, [("database_id", "ascending"), ("answer_sql", "ascending")])
+    rounds = (order.slice(start, ROWS_PER_ROUND) for start in range(0, read.num_rows, ROWS_PER_ROUND))
+    parts = [_record(store, run_as_evidence(read.take(rows), checker)) for rows in rounds]
+    return pa.concat_tables(parts).take(pc.sort_indices(order)) if parts else read
 
 
 def run_as_evidence(checked: pa.Table, checker: ExecutingChecker) -> pa.Table:

@@ -10,6 +10,7 @@ from typing import Literal
 from dotenv import dotenv_values
 
 from feedback_pipeline.curation.encoder import ModelNotFoundError, SentenceEncoder
+from feedback_pipeline.erasure.remains import came_back
 from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.query_encoder import open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
@@ -49,7 +50,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield finding
     if store is not None:
         yield _hash_key(store)
-        yield _erasures(store)
+        yield _look("erasures", lambda: _erasures(settings, store))
     yield _look("model", lambda: _model(settings))
     yield _look("index", lambda: _index(settings))
     yield _look("releases", lambda: _releases(settings))
@@ -110,9 +111,12 @@ def _hash_key(store: Store) -> Finding:
     return Finding("hash key", "ok", "user ids can be hashed")
 
 
-def _erasures(store: Store) -> Finding:
+def _erasures(settings: Settings, store: Store) -> Finding:
     if waiting := open_erasures(store):
         return Finding("erasures", "warning", f"{len(waiting)} not finished; 'feedback-pipeline run' goes on with them")
+    if back := came_back(settings, store):
+        text = f"rows of {len(back)} came back with a run that ended later; 'feedback-pipeline run' removes them"
+        return Finding("erasures", "warning", text)
     return Finding("erasures", "ok", "none is waiting")
 
 

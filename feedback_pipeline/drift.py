@@ -25,6 +25,7 @@ from feedback_pipeline.store import (
     register_database,
     submissions_standing,
 )
+from feedback_pipeline.store.schema_reading import fingerprint
 
 ACTOR = "policy:schema"
 _IN_USE = ("verified", "applied")
@@ -66,9 +67,14 @@ def look_at_schemas(store: Store) -> SchemaLook:
 
 def _fingerprint(database: Database) -> str | DatabaseUnreachableError:
     try:
-        return current_fingerprint(database)
+        found = current_fingerprint(database)
     except DatabaseUnreachableError as error:
         return error
+    if database.schema and found == fingerprint({}, database.dialect):
+        # A file being replaced, a failed copy, a right withdrawn: no reason to let everything go stale.
+        way_out = f"If that is right, register it again: feedback-pipeline databases add {database.database_id} …"
+        return DatabaseUnreachableError(f"Database {database.database_id}: it holds no tables any more. {way_out}")
+    return found
 
 
 def follow_schemas(store: Store, settings: Settings) -> DriftReport:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from feedback_pipeline.checking import check_and_record, checker_from
+from feedback_pipeline.checking import check_and_record, check_anew, checker_from
 from feedback_pipeline.curation.bursts import bursting
 from feedback_pipeline.curation.conflicts import Claim, Conflict, Question, claims_of, conflicts
 from feedback_pipeline.curation.consensus import find_consensus, select_passing
@@ -105,6 +105,7 @@ def verify_passing(
         min_rating=settings.min_rating,
         bursts=bursting_ids(store, settings),
         include_flagged=include_flagged,
+        max_user_share=settings.max_user_share,
     )
     decisions = [] if dry_run else _verified(store, selection.passing, actor, reason, progress)
     return BulkReport(selection.passing, decisions, selection.left_out, selection.not_run)
@@ -146,22 +147,44 @@ def pending_and_rivals(
     return pending + _claims(store, settings, {o.feedback_id: o.status for o in beside})
 
 
+def renew_rivals(store: Store, settings: Settings, *, database_id: str | None = None) -> int:
+    """Run rival answers in use again, side by side, and return how many feedbacks now have other evidence.
+
+    What was run at different times saw different data, so only evidence of one moment tells whether answers differ.
+    """
+    by_question = _in_use_by_question(store, database_id)
+    rivals = (some for some in by_question.values() if _may_differ(some) and not _gave_the_same(some))
+    ids = sorted(outline.feedback_id for some in rivals for outline in some)
+    checker = checker_from(store, settings)
+    return sum(check_anew(store, stored_submissions(store, some), checker) for some in batches(ids, CHECKED_TOGETHER))
+
+
 def open_conflicts(
     store: Store, settings: Settings, *, database_id: str | None = None, progress: Progress = _silently
 ) -> list[Conflict]:
     """Return the questions whose answers differ, among what is pending (checked first), verified and applied."""
     pending = _pending(store, settings, database_id, progress)
-    by_question: dict[Question, list[Outline]] = defaultdict(list)
-    for outline in outlines(store, _IN_USE, database_ids=None if database_id is None else [database_id]):
-        by_question[_question(outline)].append(outline)
+    by_question = _in_use_by_question(store, database_id)
     asked = {claim.question for claim in pending}
     doubtful = [o for question, some in by_question.items() if question in asked or _may_differ(some) for o in some]
     return conflicts(pending + _claims(store, settings, {o.feedback_id: o.status for o in doubtful}))
 
 
+def _in_use_by_question(store: Store, database_id: str | None) -> dict[Question, list[Outline]]:
+    by_question: dict[Question, list[Outline]] = defaultdict(list)
+    for outline in outlines(store, _IN_USE, database_ids=None if database_id is None else [database_id]):
+        by_question[_question(outline)].append(outline)
+    return by_question
+
+
 def _may_differ(about_one_question: list[Outline]) -> bool:
     texts = {outline.canonical_sql for outline in about_one_question}
     return len(texts) > 1 or (None in texts and len(about_one_question) > 1)
+
+
+def _gave_the_same(about_one_question: list[Outline]) -> bool:
+    digests = {outline.result_digest for outline in about_one_question}
+    return len(digests) == 1 and None not in digests
 
 
 def _question(outline: Outline) -> Question:

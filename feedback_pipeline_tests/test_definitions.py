@@ -25,7 +25,7 @@ GROUPS = {
     "finetune_dataset": "training",
     "erasure_receipt": "insight",
 }
-UNCHECKED = {"policy_decisions", "finetune_dataset", "erasure_receipt"}
+UNCHECKED = {"policy_decisions", "erasure_receipt"}
 WARNING = {"redacted_share", "unexecutable_share", "rejected_share", "user_concentration", "conflict_share"}
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 

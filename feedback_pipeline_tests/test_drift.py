@@ -168,3 +168,17 @@ def test_checking_again_makes_evidence_anew_where_nothing_else_has_changed(
 
     assert get_feedback(store, ids[0])["checks"]["execution"]["corrected"]["rows"] == 2
     assert before["result_digest"] != after["result_digest"]
+
+
+def test_a_database_that_lost_all_its_tables_is_taken_for_unreachable(
+    store: Store, store_settings: Settings, rivers: Path
+) -> None:
+    register_database(store, "geo", "sqlite", str(rivers))
+    ids = submitted(store, store_settings, "SELECT state FROM river")
+    decide(store, ids, "verified", actor="ada")
+    rivers.write_bytes(b"")
+
+    report = follow_schemas(store, store_settings)
+
+    assert "holds no tables any more" in report.look.unreachable["geo"]
+    assert statuses(store, ids) == ["verified"]

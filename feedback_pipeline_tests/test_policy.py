@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from feedback_pipeline import policy
-from feedback_pipeline.policy import apply_consensus, bursting_ids, open_conflicts, verify_passing
+from feedback_pipeline.checking import check_and_record, checker_from
+from feedback_pipeline.policy import apply_consensus, bursting_ids, open_conflicts, renew_rivals, verify_passing
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
     Store,
@@ -17,6 +18,7 @@ from feedback_pipeline.store import (
     get_feedback,
     ids_by_status,
     register_database,
+    stored_submissions,
     submit_many,
 )
 from feedback_pipeline_tests.store.running import start
@@ -231,3 +233,41 @@ def test_what_a_person_has_reopened_waits_for_a_person(store: Store, consensus: 
 
     assert (report.verified, report.left_out) == ([], {"reopened by a person": 1})
     assert get_feedback(store, ids[0])["status"] == "pending"
+
+
+@pytest.mark.usefixtures("geo")
+def test_rivals_whose_evidence_is_of_different_moments_are_run_again_side_by_side(
+    store: Store, store_settings: Settings, tmp_path: Path
+) -> None:
+    early = say(store, "ann", LONG)
+    verify_passing(store, store_settings, actor="ada", reason="right")
+    with sqlite3.connect(tmp_path / "geo.sqlite") as connection:
+        connection.execute("INSERT INTO river VALUES ('Danube', 2850, 4)")
+    connection.close()
+    late = say(store, "bob", "SELECT name FROM river WHERE length >= 1001")
+    check_and_record(store, stored_submissions(store, [late]), checker_from(store, store_settings))
+    decide(store, [late], "verified", actor="ada")
+    assert open_conflicts(store, store_settings) != []
+
+    renewed = renew_rivals(store, store_settings)
+
+    assert (renewed, open_conflicts(store, store_settings)) == (1, [])
+    assert get_feedback(store, early)["checks"]["execution"]["corrected"]["rows"] == 3
+    assert renew_rivals(store, store_settings) == 0
+
+
+@pytest.mark.usefixtures("geo")
+def test_one_row_that_is_equal_by_accident_merges_no_answers_of_different_tables(
+    store: Store, store_settings: Settings, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "geo.sqlite") as connection:
+        connection.execute("CREATE TABLE lake AS SELECT * FROM river")
+    connection.close()
+    register_database(store, "geo", "sqlite", url=str(tmp_path / "geo.sqlite"))
+    say(store, "ann", "SELECT count(*) FROM river")
+    say(store, "bob", "SELECT count(name) FROM river")
+    assert open_conflicts(store, store_settings) == []
+
+    say(store, "mallory", "SELECT count(*) FROM lake")
+
+    assert len(open_conflicts(store, store_settings)) == 1

@@ -100,6 +100,8 @@ def _facts(found: dict[str, Any]) -> str:
 def _fact(value: Any) -> str:
     if isinstance(value, dict):
         return f"({_facts(value)})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return "+".join(map(str, value)) or "–"
     return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)

@@ -45,18 +45,30 @@ def rollback(
     version: Annotated[int, typer.Argument(help="A version from 'index list'.")],
     as_json: output.JsonOption = False,
 ) -> None:
-    """Make an earlier publication live again, at once. The next publish follows the verified feedback again."""
+    """Make an earlier publication live again, at once. The next publish follows the verified feedback again.
+
+    What users have taken back since, by withdrawing it or by opting out, is taken out again.
+    """
     from feedback_pipeline.example_index.catalog import IndexCatalog
     from feedback_pipeline.example_index.promotion import no_longer_vouched_for
+    from feedback_pipeline.example_index.removal import take_out
+    from feedback_pipeline.store import ids_by_status
 
     with opened() as (settings, store):
         catalog = IndexCatalog(settings.storage_root)
         publication = catalog.rollback(version)
+        taken_back = no_longer_vouched_for(store, catalog) & ids_by_status(store, "withdrawn")
+        without = take_out(catalog, taken_back, vector_index_min_rows=settings.vector_index_min_rows)
         strangers = len(no_longer_vouched_for(store, catalog))
+    publication = without.publication if without else publication
+    removed = without.removed if without else 0
     if strangers:
         output.warn(f"{strangers} feedback(s) in it are not verified any more, and are live again")
     if as_json:
-        output.print_json({"live": asdict(publication), "no_longer_vouched_for": strangers})
+        counts = {"no_longer_vouched_for": strangers, "examples_taken_out": removed}
+        output.print_json({"live": asdict(publication), **counts})
         return
+    if removed:
+        output.say(f"taken out of version {version}, because users withdrew it or opted out: {removed:,} examples")
     output.say(f"index version {publication.version} is live: {publication.rows:,} examples")
     output.say("The next run publishes what is verified then; reject or withdraw what should stay out.")

@@ -46,13 +46,15 @@ def _opt_out(user_id: str) -> dict[str, Any]:
         user_hash = store.hash_user(user_id)
         done = opt_out(store, user_hash)
         # All of theirs, not only what was withdrawn just now: a call before this one may have been interrupted.
-        theirs = frozenset(records_of(store, user_hash)["feedback_ids"])
+        records = records_of(store, user_hash)
+        theirs = frozenset(records["feedback_ids"])
         published = take_out(
             IndexCatalog(settings.storage_root), theirs, vector_index_min_rows=settings.vector_index_min_rows
         )
     return {
         "opted_out": True,
         "known_before": done.known,
+        "nothing_known": not any(records.values()),
         "withdrawn": len(done.withdrawn),
         "examples_taken_out": published.removed if published else 0,
         "index_version": published.publication.version if published else None,
@@ -72,6 +74,9 @@ def _say(document: dict[str, Any]) -> None:
         output.say("feedback of this user is accepted again" if known else "this user has not opted out")
         return
     output.say("this user had opted out before" if document["known_before"] else "this user has opted out")
+    if document["nothing_known"]:
+        output.say("nothing is known of this user (yet); check the id if you expected something")
+        return
     output.say(f"withdrawn: {document['withdrawn']:,} feedback")
     if document["index_version"]:
         output.say(

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from feedback_pipeline.cli.boundary import JSON_WANTED
 
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+
 WIDTH_OF_FILES = 240
 """Columns where the output is no terminal: nothing that is searched or cut by scripts should be wrapped."""
 
@@ -72,7 +74,7 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         value = value.isoformat(sep=" ", timespec="seconds")
-    return "".join(c if c in "\n\t" or not _steers(c) else "�" for c in str(value))
+    return "".join(_shown(character) for character in str(value))
 
 
 def shortened(value: str | None, length: int = 60) -> str | None:
@@ -100,8 +102,15 @@ def bytes_progress(title: str, total: int, *, hidden: bool) -> Iterator[Progress
         yield progress
 
 
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs"}
+def _shown(character: str) -> str:
+    """Return a sign as it may be printed: what steers the terminal is replaced, what hides or reorders is spelled out.
+
+    The two joiners stay, because scripts and emoji need them.
+    """
+    category = unicodedata.category(character)
+    if category == "Cf" and character not in _JOINERS:
+        return f"\\u{{{ord(character):04x}}}"
+    return "�" if category in {"Cc", "Cs"} and character not in "\n\t" else character
 
 
 def _plain(value: Any) -> Any:

@@ -14,8 +14,9 @@ from typing import Any
 from sqlglot import exp
 
 from feedback_pipeline.curation.cleaning import clean_sql, clean_text
+from feedback_pipeline.curation.findings import Rewrite
 from feedback_pipeline.curation.names import unresolved_name
-from feedback_pipeline.curation.rewrites import Rewrite, describe_answer, describe_rewrite
+from feedback_pipeline.curation.rewrites import describe_answer, describe_rewrite
 from feedback_pipeline.curation.sql import (
     PARSER_FAULTS,
     CanonicalSql,

@@ -4,6 +4,7 @@ Both look at the same claims (``conflicts``) and leave out the same dangers, eac
 here; ``policy`` has the store do that.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
@@ -11,6 +12,11 @@ from feedback_pipeline.curation.conflicts import Answer, Claim, answers_by_quest
 
 FLAGGED, BURST, NOT_EXECUTED = "flagged", "burst", "not executed"
 REJECTED_BEFORE, CONFLICT, TOO_FEW_USERS = "rejected before", "conflict", "too few users"
+
+USER_SHARE = "too much from one user"
+
+CROWD = 50
+"""Feedback of one user below this number crowds nobody out, whatever its share."""
 
 _PENDING = "pending"
 
@@ -49,8 +55,9 @@ def find_consensus(
     """Return which pending claims enough users agree on.
 
     A claim counts, and can be verified, when it passes the checks, its answer ran, nothing about it is flagged, it is
-    part of no burst and not rated low. ``users`` distinct users have to make such claims; those in use count too. A
-    rival answer that stands prevents it, and so does a reviewer's rejection of the same answer.
+    part of no burst and not rated low. ``users`` distinct users have to give the same query (canonical SQL); those in
+    use count too. Another query with the same rows adds no voice, since rows can be equal by accident. A rival answer
+    that stands prevents it, and so does a reviewer's rejection of the same answer.
 
     Args:
         claims: all claims about the questions at hand: pending, verified, applied and rejected.
@@ -67,18 +74,27 @@ def find_consensus(
     agreements, left_out = [], _unread(claims)
     for answers in answers_by_question(claims).values():
         for answer in answers:
-            agreement, reasons = _agreement(answer, answers, users, own_reason)
-            agreements += [agreement] if agreement else []
-            left_out.update(reasons)
+            for spelling in _spellings(answer):
+                agreement, reasons = _agreement(spelling, _common_reason(answer, answers), users, own_reason)
+                agreements += [agreement] if agreement else []
+                left_out.update(reasons)
     return Consensus(tuple(agreements), left_out)
 
 
+def _spellings(answer: Answer) -> list[Answer]:
+    """Return the queries that make up an answer, each with those who give it."""
+    by_sql: dict[str | None, list[Claim]] = defaultdict(list)
+    for claim in answer.claims:
+        by_sql[claim.canonical_sql].append(claim)
+    return [Answer(tuple(claims)) for claims in by_sql.values()]
+
+
 def _agreement(
-    answer: Answer, answers: list[Answer], users: int, own_reason: Callable[[Claim], str | None]
+    answer: Answer, against: str | None, users: int, own_reason: Callable[[Claim], str | None]
 ) -> tuple[Agreement | None, dict[str, str]]:
     reasons = {claim.feedback_id: own_reason(claim) for claim in answer.claims}
     counted = Answer(tuple(claim for claim in answer.claims if reasons[claim.feedback_id] is None))
-    common = _common_reason(answer, answers) or (TOO_FEW_USERS if len(_in_favour(counted)) < users else None)
+    common = against or (TOO_FEW_USERS if len(_in_favour(counted)) < users else None)
     pending = [claim.feedback_id for claim in answer.claims if claim.status == _PENDING]
     left_out = {feedback_id: reason for feedback_id in pending if (reason := reasons[feedback_id] or common)}
     agreed = tuple(feedback_id for feedback_id in pending if feedback_id not in left_out)
@@ -90,13 +106,19 @@ def _in_favour(counted: Answer) -> frozenset[str]:
 
 
 def select_passing(
-    claims: Iterable[Claim], *, min_rating: int, bursts: Set[str] = frozenset(), include_flagged: bool = False
+    claims: Iterable[Claim],
+    *,
+    min_rating: int,
+    bursts: Set[str] = frozenset(),
+    include_flagged: bool = False,
+    max_user_share: float = 1.0,
 ) -> BulkSelection:
     """Return which pending claims pass everything that can be told without a person.
 
-    Left out are failed checks, what is rated too low to be learned from, what is flagged or part of a burst (unless
-    ``include_flagged``), answers that a reviewer has rejected before, and questions whose standing answers differ.
-    Whether SQL could be run makes no difference. Arguments are those of ``find_consensus``.
+    Left out are failed checks, what is rated too low to be learned from, what is flagged, part of a burst or given by a
+    user who gave too much of it all (unless ``include_flagged``), answers that a reviewer has rejected before, and
+    questions whose standing answers differ. Whether SQL could be run makes no difference. Arguments are those of
+    ``find_consensus``; ``max_user_share`` is the largest share of what passes that one user may have given.
     """
     claims = list(claims)
     passing: list[Claim] = []
@@ -110,8 +132,18 @@ def select_passing(
                     passing.append(claim)
                 else:
                     left_out[claim.feedback_id] = reason
+    if not include_flagged:
+        crowding = _crowding_users(passing, max_user_share)
+        left_out |= {claim.feedback_id: USER_SHARE for claim in passing if claim.user_hash in crowding}
+        passing = [claim for claim in passing if claim.user_hash not in crowding]
     not_run = frozenset(claim.feedback_id for claim in passing if not claim.executed)
     return BulkSelection(tuple(claim.feedback_id for claim in passing), left_out, not_run)
+
+
+def _crowding_users(passing: list[Claim], max_user_share: float) -> set[str]:
+    """Return the users who gave too much of what passes: spread over weeks, a flood is no burst."""
+    counts = Counter(claim.user_hash for claim in passing if claim.user_hash is not None)
+    return {user for user, count in counts.items() if count >= CROWD and count > max_user_share * len(passing)}
 
 
 def _danger(claim: Claim, min_rating: int, bursts: Set[str], *, include_flagged: bool = False) -> str | None:

@@ -1,8 +1,8 @@
 """What text that gives orders to a model looks like: a fixed list, to be read and extended by people.
 
 In a phrase ``|`` separates choices, ``+`` joins what follows at once, and ``…`` leaves room for up to three words
-(twelve signs in scripts without blanks). Phrases are compared with the words of a text in lower case, without accents
-and punctuation. Put only phrases here that no question about data needs.
+(twelve signs in scripts without blanks); what stands behind ``!`` must not follow. Phrases are compared with the words
+of a text in lower case, without accents and punctuation. Put only phrases here that no question about data needs.
 """
 
 _FORGET = "ignore|disregard|forget|override|bypass|neglect|overrule"
@@ -14,6 +14,7 @@ _ORDERS = (
     "instruction|instructions|prompt|prompts|rules|directions|directive|directives|guideline|guidelines|commands|"
     "programming|restrictions|messages|conversation|context|training|text"
 )
+_NAMES_A_COLUMN = "column|columns|field|fields|table|tables|id|ids|name|length|per|by|of each|for each|count|usage"
 _TELL = "reveal|show|print|repeat|output|display|tell|give|leak|expose|disclose|dump|share|write|echo|recite"
 
 PHRASES = (
@@ -25,6 +26,27 @@ PHRASES = (
     f"{_FORGET} + everything|anything|all|what … above|before|previously|so far|told|know|learned",
     "do not|dont|never … follow|obey … previous|prior|above|earlier|original|system|your … instructions|rules|"
     "guidelines|prompt",
+    "do not|dont|never … follow|obey … rules|instructions|guidelines|prompt|directions + above|before|you were given|"
+    "given|so far",
+    f"{_FORGET} + the|everything|anything|all|whatever|what + above|before|came before|preceding|said before + and|now|"
+    "then|instead|you",
+    f"{_FORGET} + what|whatever|anything + came|comes|was said|was written|stands|you read + before|above|earlier",
+    "ignore|disregard|forget|bypass|override + prev|prior|previous|earlier|all prev + instr|instrs|inst|instruct|"
+    "instructs|instuctions|instrutions",
+    "bypass|skip|evade|circumvent + all|any|your|every + restrictions|safeguards|safety rules|"
+    "safety checks|content filters|guardrails|filters and answer|limitations and",
+    "skip|ignore|drop|break|disregard|disobey + all|any|every|the|those + rules|orders|instructions|restrictions + "
+    "you were|you are|you have been|that you were|given to you|imposed on you",
+    "never mind|nevermind|scratch|cancel + the|all|any|your + earlier|previous|prior|above|preceding + request|"
+    "instruction|instructions|question and|task|prompt|order and",
+    "your + new|next|real|actual|only|true + task|job|role|goal|mission|instruction|instructions|objective + is|now|"
+    "will|from now",
+    "stop + instead + write|say|answer|output|do|print|tell|return|reply",
+    "you + must|will|shall|have to + now + comply|obey|answer|follow|respond|do as",
+    "act|behave|pose|answer|speak + as|like|as if you were + my|a|the + grandma|grandmother|late grandmother|"
+    "deceased|hacker|root user|superuser",
+    "as|i am|im + the|your|a + system administrator|administrator|developer|creator|sysadmin|operator|root user + i "
+    "authorize|i authorise|i order|i command|i instruct|i allow you|you must|you are authorized",
     "stop + following … instructions|rules|guidelines|prompt",
     "new|updated|real|actual|revised|important + instruction|instructions + follow|below|are|is|from now|for you|"
     "supersede|override|always|never|answer|respond|you",
@@ -44,14 +66,18 @@ PHRASES = (
     "without|no … ethical|moral|safety|content … guidelines|restrictions|constraints|filters|limitations|policies",
     "stay in character",
     # English: prying, leaking, acting
+    f"{_TELL} … your + hidden|secret|internal|system|initial|original|own|confidential|full + rules|rule|settings|"
+    "orders|configuration|directives|policy",
     f"{_TELL} … your|hidden|secret|developer|initial|original … system prompt|prompt|prompts|instruction|instructions|"
     "system message|guidelines|directives",
     f"{_TELL} … the|me + system|initial|original + prompt|instructions|message + above|verbatim|in|word|now",
-    "what + is|are|was|were … your|system|hidden|secret|exact … prompt|instructions|directives|guidelines",
+    "what + is|are|was|were … your|system|hidden|secret|exact … prompt|instructions|directives|guidelines ! "
+    f"{_NAMES_A_COLUMN}",
     "repeat|print|output|return|copy … everything|all|text|words … above|before + verbatim|this|me|you|and|in|line|"
     "starting|message|prompt|instruction",
     "repeat the words above",
-    "system prompt|system prompts|system override|system instruction|system instructions|system message begins",
+    f"system prompt|system prompts|system instruction|system instructions ! {_NAMES_A_COLUMN}",
+    "system override|system message begins",
     "attention|note|message|notice|hey|dear|instruction|instructions … ai|llm|language|chatbot + model|models|"
     "assistant|assistants|agent|agents|reader|reviewer|system",
     "if you are|if youre|as + a|an|the … llm|language model|chatbot|ai assistant|ai model … you|please|must|should|do",
@@ -69,11 +95,29 @@ PHRASES = (
     "jailbreak|prompt injection|prompt leaking|injected prompt",
     "in|for + every|all|any + sql|future|query|queries|answer|answers|response|responses … you|always|must + add|"
     "include|append|generate|write|return|use|drop|must|always|insert",
+    # English: orders about the answers of this product
+    "for|to|in + every|all|any|each … question|questions|query|queries|request|requests … after this|from now|"
+    "from here|that follows|that follow|henceforth|hereafter|afterwards",
+    "the + correct|right|only|best|expected + sql|query|answer + for|to + all|every|any|each + question|questions|"
+    "query|queries|request|requests + is|should be|must be|will be",
+    "always|please|must|should|never forget to|you + append|prepend|inject|always append|always add|always insert|"
+    "always end|always start … union|drop|delete|truncate|insert|select|to each|to every|to all",
+    "when|whenever|while + answering|generating|responding|you answer|you generate|you respond|writing sql|"
+    "generating sql|writing queries|replying … always|never|do not|dont + use|add|append|include|return|write|generate|"
+    "mention|filter|apply|select|say",
+    "when|whenever|if|every time|each time + somebody|anybody|someone|anyone|a user|the user|users|people + asks|ask|"
+    "asking|requests|request … use|run|return|execute|write|produce|generate|output + "
+    "select|drop|delete|insert|update|union|truncate",
+    "assistant|model|ai|llm|chatbot|bot|system + should|must|shall|will|has to|needs to + respond|reply|answer|output|"
+    "return only|obey|comply|always + with|by|only|to|the|in|as",
     # German
     "ignoriere|ignorieren|ignorier|vergiss|vergessen|missachte|missachten … vorherigen|vorherige|vorigen|bisherigen|"
     "obigen|früheren|vorangegangenen|vorhergehenden|ursprünglichen … anweisung|anweisungen|befehle|regeln|"
     "instruktionen|vorgaben|eingaben|prompts",
     "ignoriere|vergiss|ignorieren|vergessen … alle|alles|deine|ihre … anweisungen|regeln|befehle|vorgaben|vorher|oben",
+    "ignoriere|ignorieren|vergiss|vergessen|missachte + alles|alle|das + davor|zuvor|vorher|vorherige|vorige|bisherige|"
+    "obige|was zuvor|was vorher",
+    "für|bei|auf + jede|alle + frage|fragen|anfrage|anfragen … antworte|antwortest|gib|nutze|verwende",
     "du bist|sie sind + jetzt|nun|ab sofort … ein|eine|kein|dan",
     "ab jetzt|ab sofort|von nun an + bist|antwortest|sollst|wirst|antworte + du|nur|immer",
     "zeige|zeig|verrate|nenne|gib … dein|deine|deinen|den … systemprompt|system prompt|anweisungen|prompt",

@@ -5,12 +5,13 @@ and number are kept. Redacting again what has been redacted changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from feedback_pipeline.curation.suspicion import may_hold_personal_data, may_hold_secret, may_name_secret
+from feedback_pipeline.curation.suspicion import may_hold_personal_data, may_hold_secret, may_name_secret, readings
 
 SECRET = "SECRET"  # noqa: S105 - the name of a kind
+_MIN_DIGITS_OF_SECRET = 6
 _MAX_PASSES = 8
 """A placeholder may make what stands beside it readable, so the search is repeated; two passes are the rule."""
 
@@ -39,8 +40,8 @@ def redact(text: str, before: str = "") -> Redacted:
     counts: Counter[str] = Counter()
     for _ in range(_MAX_PASSES):
         kinds = Counter[str]()
-        text = _replace(text, _secrets(text), kinds)
-        text = _replace(text, _personal_data(text, before), kinds)
+        text = _replace(text, _in_all_readings(text, _secrets), kinds)
+        text = _replace(text, _in_all_readings(text, lambda reading: _personal_data(reading, before)), kinds)
         if not kinds:
             break
         counts += kinds
@@ -59,6 +60,29 @@ def assigned_secrets(sql: str) -> list[tuple[int, int]]:
     from feedback_pipeline.curation.secret_values import find_assigned
 
     return [(found.start, found.end) for found in find_assigned(sql)]
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a column with this name holds secrets."""
+    if not may_name_secret(name):
+        return False
+    from feedback_pipeline.curation.secret_values import is_secret_name as is_one
+
+    return is_one(name)
+
+
+def can_be_secret(value: str) -> bool:
+    """Tell whether a value that is compared with a secret may be one, rather than a parameter or a placeholder."""
+    from feedback_pipeline.curation.secret_values import can_be_secret as can_be
+
+    digits = value.strip("%")
+    return can_be(value) or (digits.isdigit() and len(digits) >= _MIN_DIGITS_OF_SECRET)
+
+
+def _in_all_readings(text: str, search: Callable[[str], list[tuple[int, int, str]]]) -> Iterable[tuple[int, int, str]]:
+    for reading, places in readings(text):
+        for start, end, kind in search(reading):
+            yield (start, end, kind) if places is None else (places[start], places[end - 1] + 1, kind)
 
 
 def _secrets(text: str) -> list[tuple[int, int, str]]:

@@ -9,6 +9,12 @@ _TAGS = (
     r"tool_calls?|tool_response|tool_result|function_calls?|function_results|invoke|prompt|admin|untrusted\w{0,20}"
 )
 
+_NAMES_A_VALUE = (
+    r"[ \t]{0,3}(?:(?:the|a|an|all)[ \t]{1,3})?(?:(?:count|number|sum|average|avg|min|max|total|list)\b"
+    r"|(?:names?|ids?|types?)\b|\w{1,30}[ \t]{1,3}(?:id|ids|name|names|count|type|code|number)\b)(?=[^\n]{0,80}$)"
+)
+"""What follows where people write the name of a table before what they want of it: "system: count of nodes"."""
+
 FRAMES = (
     ("<", r"<\s{0,3}\|[\w ▁.-]{1,40}\|\s{0,3}>"),
     ("[", r"\[\s{0,3}/?\s{0,3}INST\s{0,3}\]"),
@@ -28,9 +34,11 @@ FRAMES = (
     (
         ":",
         r"^[\s>*_#\"'`-]{0,10}(?:system|assistant|developer)"
-        r"(?:[ \t]{1,3}(?:message|prompt|note|override|instructions?))?[*_]{0,3}[ \t]{0,3}:",
+        rf"(?:[ \t]{{1,3}}(?:message|prompt|note|override|instructions?)[*_]{{0,3}}[ \t]{{0,3}}:"
+        rf"|[*_]{{0,3}}[ \t]{{0,3}}:(?!{_NAMES_A_VALUE}))",
     ),
-    (":", r"^[ \t]{0,4}(?:human|ai)[ \t]{0,3}:"),
+    (":", rf"^[ \t]{{0,4}}(?:human|ai|user)[ \t]{{0,3}}:(?!{_NAMES_A_VALUE})"),
+    ("`", r"`{3,10}[ \t]{0,3}(?:system|assistant|developer|instructions?)[ \t]{0,3}$"),
     ("role", r"[\"']role[\"']\s{0,3}:\s{0,3}[\"'](?:system|assistant|developer|tool)[\"']"),
     (
         " of ",

@@ -31,6 +31,12 @@ FLAGS = (HIDDEN_TEXT, INSTRUCTION_LIKE, PROMPT_MARKUP, REMOTE_CONTENT, REORDERED
 _MAX_DEPTH = 2
 _GAP = r"(?: \w+){0,3}"
 _UNSPACED_GAP = r"\w{0,24}"
+_EVERYDAY = frozenset(
+    words(
+        "a an all any and as at do dont every for from if im i in is me my of on or select show the to was what when "
+        "where who with you your give list name names count number how many which"
+    ).split()
+)
 _MIN_ASIAN = "\u1100"
 """Scripts that do without blanks start here in Unicode."""
 
@@ -84,9 +90,9 @@ _LOOKS = (
 
 
 def _says(spoken: str) -> bool:
-    """Look only for the phrases whose first word occurs at all."""
-    by_first = _phrases_by_first_word()
-    candidates = {pattern for word in set(spoken.split()) & by_first.keys() for pattern in by_first[word]}
+    """Look only for the phrases of which a telling word occurs at all."""
+    by_word = _phrases_by_word()
+    candidates = {pattern for word in set(spoken.split()) & by_word.keys() for pattern in by_word[word]}
     return _any(candidates, spoken)
 
 
@@ -105,13 +111,20 @@ def _compiled(markup: tuple[tuple[str, str], ...]) -> tuple[tuple[str, re.Patter
 
 
 @lru_cache(maxsize=1)
-def _phrases_by_first_word() -> dict[str, list[re.Pattern[str]]]:
+def _phrases_by_word() -> dict[str, list[re.Pattern[str]]]:
     found: dict[str, list[re.Pattern[str]]] = {}
     for phrase in PHRASES:
         pattern = re.compile(_pattern(phrase, _GAP + " ", " ", r"\b"))
-        for choice in phrase.split(" … ")[0].split(" + ")[0].split("|"):
-            found.setdefault(words(folded(choice)).split()[0], []).append(pattern)
+        for word in _telling_words(phrase):
+            found.setdefault(word, []).append(pattern)
     return found
+
+
+def _telling_words(phrase: str) -> set[str]:
+    """Return words of which one occurs wherever the phrase does: those of its first group without everyday words."""
+    groups = phrase.partition(" ! ")[0].replace(" … ", " + ").split(" + ")
+    choices = [{words(folded(choice)).split()[0] for choice in group.split("|")} for group in groups]
+    return next((group for group in choices if group.isdisjoint(_EVERYDAY)), choices[0])
 
 
 @lru_cache(maxsize=1)
@@ -126,8 +139,9 @@ def _asian_phrases() -> tuple[re.Pattern[str], ...]:
 
 def _pattern(phrase: str, gap: str, joint: str, edge: str) -> str:
     """Write a phrase of ``instruction_phrases`` as a regular expression over the words of a text."""
-    parts = [joint.join(_choice(group) for group in part.split(" + ")) for part in phrase.split(" … ")]
-    return edge + gap.join(parts) + edge
+    said, _, excluded = phrase.partition(" ! ")
+    parts = [joint.join(_choice(group) for group in part.split(" + ")) for part in said.split(" … ")]
+    return edge + gap.join(parts) + edge + (f"(?!{joint}{_choice(excluded)}{edge})" if excluded else "")
 
 
 def _choice(group: str) -> str:

@@ -18,8 +18,19 @@ _MIN_PASSWORD_CHARS = 4
 _TOKEN_SIGNS = re.compile(r"[0-9A-Za-z_+/=~.-]*")
 _TOKEN = re.compile(rf"[0-9A-Za-z_+=-]{{{_MIN_RANDOM_CHARS},}}")
 _END_OF_KEY = re.compile(r"END [A-Z0-9 ]{0,40}PRIVATE KEY( BLOCK)?-----")
+_SAID = re.compile(
+    r"\b(?:pass(?:word|wort|phrase|code)|passwd|pwd|kennwort)"
+    r"(?:[ \t]{1,3}(?:of|for|from|to|von|für)[ \t]{1,3}[^\s:=]{1,40}(?:[ \t]{1,3}(?!is\b|was\b|ist\b)[^\s:=]{1,40})?)?"
+    r"(?:[ \t]{1,3}(?:is|was|ist|war|lautet)[ \t]{0,3}:?|[ \t]{0,3}[:=])[ \t]{0,3}[\"'`]?(?P<value>[^\s\"'`<>]{4,80})",
+    re.IGNORECASE,
+)
+"""A password told in a sentence, which the detectors do not look for."""
+_MADE_UP = re.compile(
+    r"(?=.*[^\W\d_])(?=.*\d)(?!(?:sha|aes|utf|base|bcrypt|varchar|char|int)[-_(]?\d).*", re.IGNORECASE
+)
 _FIRST_WORD = re.compile(r"\S+")
 _WORD = re.compile(r"\w*")
+_NAME_ENDING = r"(?:_?(?:hash|hashed|digest|salt|text|plain|value|enc|encrypted|md5|sha\d*|old|new|s|\d+))*"
 _LONGEST_NAME = 64
 _LONG_WORD = re.compile(rf"\w{{{_LONGEST_NAME + 1},}}")
 _NAMES_OF_ROWS = re.compile(r"(?:account|client|database|db|service)_?key|secretar", re.IGNORECASE)
@@ -35,6 +46,8 @@ def find_secrets(text: str) -> list[Found]:
             found[_whole_token(text, offset + start, offset + end)] = None
         for start, end in (*_basic_auth(piece), *_assigned_without_quotes(piece)):
             found[Found(offset + start, offset + end, SECRET)] = None
+        for start, end in _told(piece):
+            found[Found(offset + start, offset + end, SECRET)] = None
     return list(found)
 
 
@@ -47,12 +60,25 @@ def find_assigned(text: str) -> list[Found]:
     ]
 
 
+def is_secret_name(name: str) -> bool:
+    """Tell whether a column with this name holds secrets, not for instance when they were changed."""
+    word = _detectors()["name"].search(name)
+    return word is not None and not _NAMES_OF_ROWS.match(name, word.start())
+
+
+def _told(text: str) -> Iterator[tuple[int, int]]:
+    for match in _SAID.finditer(text):
+        value = match["value"].rstrip(".,;:!?)")
+        if _MADE_UP.fullmatch(value) and can_be_secret(value):
+            yield match.start("value"), match.start("value") + len(value)
+
+
 def _assigned_in_quotes(text: str) -> Iterator[tuple[int, int]]:
     searched = _with_short_words(text)
     for pattern, group in _detectors()["quoted"]:
         for match in pattern.finditer(searched):
             start, end = match.span(group)
-            if _names_a_secret(text, match) and _can_be_secret(text[start:end]):
+            if _names_a_secret(text, match) and can_be_secret(text[start:end]):
                 yield start, end
 
 
@@ -65,7 +91,7 @@ def _assigned_without_quotes(text: str) -> Iterator[tuple[int, int]]:
             word = _FIRST_WORD.match(text, *match.span(group))
             end = word.end() if word else match.end()
             value = text[match.start(group) : end].rstrip(".,;:!?)")
-            if _names_a_secret(text, match) and not value.isalpha() and _can_be_secret(value):
+            if _names_a_secret(text, match) and not value.isalpha() and can_be_secret(value):
                 yield match.start(group), match.start(group) + len(value)
             match = pattern.search(searched, end)
 
@@ -80,10 +106,12 @@ def _names_a_secret(text: str, match: re.Match[str]) -> bool:
     return not _NAMES_OF_ROWS.match(word[0] if word else "")
 
 
-def _can_be_secret(value: str) -> bool:
+def can_be_secret(value: str) -> bool:
+    """Tell whether a value may be a secret, and is no parameter or placeholder; wildcards around it do not count."""
     from detect_secrets.filters import heuristic
 
     plain = value.strip()
+    plain = plain if plain.startswith("%(") else plain.strip("%")
     return not (
         len(plain) < _MIN_PASSWORD_CHARS
         or plain.startswith(("<", "%", "?", ":"))
@@ -100,7 +128,7 @@ def _tokens(text: str) -> Iterator[tuple[int, int]]:
 
 def _basic_auth(text: str) -> Iterator[tuple[int, int]]:
     for pattern in _detectors()["basic_auth"].denylist:
-        yield from (match.span(1) for match in pattern.finditer(text) if _can_be_secret(match[1]))
+        yield from (match.span(1) for match in pattern.finditer(text) if can_be_secret(match[1]))
 
 
 def _random_looking(text: str) -> Iterator[tuple[int, int]]:
@@ -182,6 +210,9 @@ def _detectors() -> dict[str, Any]:
         "basic_auth": basic_auth.BasicAuthDetector(),
         "private_key": private_key.PrivateKeyDetector(),
         "entropy": high_entropy_strings.Base64HighEntropyString(),
+        "name": re.compile(
+            rf"(?:{'|'.join(keyword.DENYLIST)}|passwort|passphrase|kennwort){_NAME_ENDING}$", re.IGNORECASE
+        ),
         "quoted": (
             (keyword.FOLLOWED_BY_EQUAL_SIGNS_QUOTES_REQUIRED_REGEX, 5),
             (keyword.FOLLOWED_BY_COLON_QUOTES_REQUIRED_REGEX, 5),

@@ -7,6 +7,8 @@ decides in both places.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 MIN_PHONE_DIGITS = 7
 MIN_CARD_DIGITS = 12
@@ -18,8 +20,13 @@ _PHONE_WORDS = re.compile(
     r"cell[\s_-]?(?:mobile|numbers?|no)|m[oó]vil|fax|whatsapp|contact[\s_-]?(?:numbers?|no))",
     re.IGNORECASE,
 )
-_OTHER_NAME = re.compile(r"(?:\d|[A-Z]>)\W+(?=[^\W\d])")
-"""A number, or the placeholder of one, and then a word: what follows is no longer about what stands before."""
+_OTHER_NAME = re.compile(
+    r"(?:\d|[A-Z]>)\W+(?!(?:and|or|to|bis|und|oder|y|et|ou|e|o)(?:\W+\Z|\W+[\d<]))(?=[^\W\d])", re.IGNORECASE
+)
+"""A number, or the placeholder of one, and then a word: what follows is no longer about what stands before.
+
+Unless the word is "and" or the like, and another number follows.
+"""
 _NUMBER_RUN = re.compile(r"\d(?:[^\dA-WYZa-wyz,;:'\"]{0,6}\d)*")
 _PLAIN_VALUE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ]\d{1,2})?"  # a date, with the hour of a time
@@ -42,9 +49,34 @@ _SHAPES = re.compile(
     r"|(?<![^\W_])[A-Za-z]{6}(?=[A-Za-z]*\d)[0-9A-Za-z]{10}(?![^\W_])"  # Italian fiscal code
     r"|\d{6}-?[A-Za-z]|\d{7}-?[A-Za-z]"  # national ids that end in a letter or hold one
 )
-_SECRET_WORDS = re.compile(r"key|pass|pwd|secret|contrase|://|eyj|xox[a-z]-\d", re.IGNORECASE)
-_PASSWORD_WORDS = re.compile(r"key|pass|pwd|secret|contrase", re.IGNORECASE)
+_LOWER_IBAN = re.compile(r"(?<![^\W_])[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,3})?(?![^\W_])")
+_TWO_DIGITS = re.compile(r"\d\d")
+_WILDCARDS = str.maketrans("%_", "  ")
+_SECRET_WORDS = re.compile(r"key|pass|pwd|secret|contrase|kennwort|://|eyj|xox[a-z]-\d", re.IGNORECASE)
+_PASSWORD_WORDS = re.compile(r"key|pass|pwd|secret|contrase|kennwort", re.IGNORECASE)
 _LONG_TOKEN = re.compile(r"[0-9A-Za-z_+/=.-]{18}")
+
+
+def readings(text: str) -> Iterator[tuple[str, Sequence[int] | None]]:
+    """Yield a text as it is, then as people may mean it, with the place in the text that each sign comes from.
+
+    Wide and other compatibility signs become plain, a small-lettered IBAN large, wildcards of LIKE blanks.
+    """
+    yield text, None
+    plain, places = (text, None) if text.isascii() else _with_plain_signs(text)
+    if _TWO_DIGITS.search(plain):
+        plain = _LOWER_IBAN.sub(lambda found: found[0].upper(), plain)
+    if plain != text:
+        yield plain, places
+    if "%" in plain or "_" in plain:
+        yield plain.translate(_WILDCARDS), places
+
+
+def _with_plain_signs(text: str) -> tuple[str, Sequence[int] | None]:
+    if unicodedata.is_normalized("NFKC", text):
+        return text, None
+    signs = [(plain, place) for place, sign in enumerate(text) for plain in unicodedata.normalize("NFKC", sign)]
+    return "".join(plain for plain, _ in signs), [place for _, place in signs]
 
 
 def may_hold_personal_data(text: str, before: str = "") -> bool:
@@ -67,6 +99,11 @@ def may_name_secret(text: str) -> bool:
 def is_plain_value(text: str) -> bool:
     """Tell whether digits are written as a date, a decimal number, years or thousands: values, whatever they match."""
     return bool(_PLAIN_VALUE.fullmatch(text.strip()))
+
+
+def is_name_of_phone(name: str) -> bool:
+    """Tell whether a column with this name holds phone numbers."""
+    return bool(_PHONE_WORDS.search(name))
 
 
 def names_a_phone(text: str, start: int, before: str = "") -> bool:

@@ -29,6 +29,7 @@ _CALCULATE: dict[type[exp.Expr], Callable[[Decimal, Decimal], Decimal]] = {
     exp.Sub: lambda a, b: a - b,
     exp.Mul: lambda a, b: a * b,
 }
+_CALCULATE_ONE: dict[type[exp.Expr], Callable[[Decimal], Decimal]] = {exp.Neg: lambda a: -a, exp.Abs: abs}
 _HOLD_FOR_EQUALS = (exp.EQ, exp.LTE, exp.GTE)
 _COMPLEMENT: dict[type[exp.Expr], type[exp.Expr]] = {exp.NEQ: exp.EQ, exp.GTE: exp.LT, exp.GT: exp.LTE}
 _TWO_VALUED = (exp.Is, exp.Exists, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -133,36 +134,62 @@ def _differ(one: exp.Literal, other: exp.Literal) -> bool:
     if one.is_string and other.is_string:
         plain = one.name.isascii() and other.name.isascii()
         return plain and one.name.strip().lower() != other.name.strip().lower()
-    first, second = _number(one), _number(other)
+    first, second = number_of(one), number_of(other)
     return first is not None and second is not None and first != second
 
 
 def _of_leaf(node: exp.Expr) -> Outcomes:
-    number = _number(node)
+    number = number_of(node)
     if number is not None:
         return frozenset({number != 0})
-    match node:
-        case exp.Null():
-            return frozenset({None})
-        case exp.Boolean():
-            return frozenset({bool(node.this)})
-        case exp.Is() | exp.NullSafeEQ():
-            return _of_identity(node)
-        case exp.Exists():
-            return _of_exists(node)
-        case exp.Like() | exp.ILike() | exp.Glob():
-            return _of_pattern(node)
-        case exp.In():
-            return frozenset({True}) if _is_literal(node.this) and node.this in node.expressions else _ANYTHING
-        case _:
-            return _of_comparison(node) if type(node) in _COMPARE else _ANYTHING
+    of_kind = next((rule for kind, rule in _LEAVES.items() if isinstance(node, kind)), None)
+    return of_kind(node) if of_kind else _ANYTHING
+
+
+def _of_membership(node: exp.In) -> Outcomes:
+    return frozenset({True}) if _is_literal(node.this) and node.this in node.expressions else _ANYTHING
 
 
 def _of_identity(node: exp.Expr) -> Outcomes:
     one, other = node.this.unnest(), node.args["expression"].unnest()
+    if isinstance(other, exp.Null) and _never_null(one):
+        return frozenset({False})
     if one == other and (_is_literal(one) or isinstance(one, exp.Column | exp.Null)):
         return frozenset({True})
-    return frozenset({False}) if _is_literal(one) and isinstance(other, exp.Null) else _NOT_NULL
+    return _NOT_NULL
+
+
+def _never_null(node: exp.Expr) -> bool:
+    node = node.unnest()
+    if isinstance(node, exp.Coalesce):
+        return any(map(_never_null, [node.this, *node.expressions]))
+    return _is_literal(node) or number_of(node) is not None
+
+
+def _of_case(node: exp.Case | exp.If) -> Outcomes:
+    """Combine the results of the branches that can be reached."""
+    branches, default = (
+        ([node], node.args.get("false")) if isinstance(node, exp.If) else (node.args["ifs"], node.args.get("default"))
+    )
+    possible: Outcomes = frozenset()
+    for branch in branches:
+        condition = branch.this if node is branch or node.this is None else _compared(exp.EQ, node.this, branch.this)
+        reached = outcomes(condition)
+        possible |= outcomes(branch.args["true"]) if True in reached else frozenset()
+        if reached == {True}:
+            return possible
+    return possible | (frozenset({None}) if default is None else outcomes(default))
+
+
+def _of_between(node: exp.Between) -> Outcomes:
+    if node.args.get("symmetric"):
+        return _ANYTHING
+    bounds = [(exp.GTE, node.args["low"]), (exp.LTE, node.args["high"])]
+    return _combined([outcomes(_compared(kind, node.this, bound)) for kind, bound in bounds], decider=False)
+
+
+def _compared(kind: type[exp.Expr], one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return kind(this=one.copy(), expression=other.copy())
 
 
 def _of_exists(node: exp.Exists) -> Outcomes:
@@ -173,17 +200,21 @@ def _of_exists(node: exp.Exists) -> Outcomes:
 
 
 def _of_pattern(node: exp.Expr) -> Outcomes:
-    pattern, anything = node.args["expression"], "*" if isinstance(node, exp.Glob) else "%"
-    matches_all = isinstance(pattern, exp.Literal) and pattern.name and not pattern.name.strip(anything)
-    escaped = isinstance(node.parent, exp.Escape)
-    return _TRUE_UNLESS_NULL if matches_all and not escaped else _ANYTHING
+    text, pattern = node.this.unnest(), node.args["expression"]
+    if isinstance(node.parent, exp.Escape) or not isinstance(pattern, exp.Literal):
+        return _ANYTHING
+    # A text matches itself as a pattern, unless it holds what is special in some database.
+    if text == pattern and text.is_string and not set(text.name) & set("\\[]"):
+        return frozenset({True})
+    anything = "*" if isinstance(node, exp.Glob) else "%"
+    return _TRUE_UNLESS_NULL if pattern.name and not pattern.name.strip(anything) else _ANYTHING
 
 
 def _of_comparison(node: exp.Expr) -> Outcomes:
     one, other = node.this.unnest(), node.args["expression"].unnest()
     if isinstance(one, exp.Null) or isinstance(other, exp.Null):
         return frozenset({None})
-    first, second = _number(one), _number(other)
+    first, second = number_of(one), number_of(other)
     if first is not None and second is not None:
         return frozenset({_COMPARE[type(node)](first, second)})
     if _is_literal(one) and _is_literal(other):
@@ -204,18 +235,33 @@ def _is_literal(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal | exp.Boolean)
 
 
-def _number(node: exp.Expr) -> Decimal | None:
-    """Return the value of a number or a sum of numbers, None for anything else."""
+def number_of(node: exp.Expr) -> Decimal | None:
+    """Return the value of a number or of a calculation with numbers, None for anything else."""
     node = node.unnest()
     try:
         if isinstance(node, exp.Literal) and not node.is_string:
             return Decimal(node.name)
-        if isinstance(node, exp.Neg):
-            inner = _number(node.this)
-            return None if inner is None else -inner
+        if isinstance(node, exp.Coalesce):
+            return number_of(node.this)
+        if of_one := _CALCULATE_ONE.get(type(node)):
+            inner = number_of(node.this)
+            return None if inner is None else of_one(inner)
         if calculate := _CALCULATE.get(type(node)):
-            sides = _number(node.this), _number(node.args["expression"])
+            sides = number_of(node.this), number_of(node.args["expression"])
             return None if sides[0] is None or sides[1] is None else calculate(sides[0], sides[1])
     except DecimalException:
         return None
     return None
+
+
+_LEAVES: dict[type[exp.Expr], Callable[..., Outcomes]] = {
+    exp.Null: lambda _: frozenset({None}),
+    exp.Boolean: lambda node: frozenset({bool(node.this)}),
+    **dict.fromkeys((exp.Is, exp.NullSafeEQ), _of_identity),
+    exp.Exists: _of_exists,
+    **dict.fromkeys((exp.Like, exp.ILike, exp.Glob), _of_pattern),
+    **dict.fromkeys((exp.Case, exp.If), _of_case),
+    exp.Between: _of_between,
+    exp.In: _of_membership,
+    **dict.fromkeys(_COMPARE, _of_comparison),
+}

@@ -159,6 +159,9 @@ def with_execution(document: dict[str, Any], evidence: Mapping[str, Any], result
         result_digest: identifies the rows of the answer, None where they say nothing.
     """
     equal = evidence["results_equal"]
+    if result_digest and (evidence.get("corrected") or {}).get("rows") == 1:
+        # One row is soon equal by accident, so it tells only of answers that read the same tables.
+        result_digest = f"{result_digest}:{','.join(document['tables'])}"
     joined = {**document, "execution": dict(evidence), "results_equal": equal, "result_digest": result_digest}
     joined["equivalent"] = equal is True and joined["is_error_pair"]
     joined["is_error_pair"] = joined["is_error_pair"] and equal is not True

@@ -175,6 +175,16 @@ def index_row_count_equals_input(feedback: Feedback) -> dg.AssetCheckResult:
     return _verdict(expected == found, f"{found} rows live, {expected} embedded", live=found, embedded=expected)
 
 
+@dg.asset_check(asset="finetune_dataset", blocking=True)
+def release_rests_on_feedback_in_use(feedback: Feedback) -> dg.AssetCheckResult:
+    """Every row of the latest release rests on feedback that is verified or applied right now."""
+    release = feedback.releases.latest("text2sql")
+    rows = feedback.releases.feedback_behind(release) if release else None
+    strangers = 0 if rows is None else rows.num_rows - still_vouched_for(feedback.store, rows).num_rows
+    words = f"{strangers} rows rest on feedback that is not in use any more; run again to release without them"
+    return _verdict(strangers == 0, words, strangers=strangers)
+
+
 ALL_CHECKS = [
     *schema_contracts,
     *unique_keys,
@@ -183,4 +193,5 @@ ALL_CHECKS = [
     only_queries,
     no_empty_vector,
     index_row_count_equals_input,
+    release_rests_on_feedback_in_use,
 ]

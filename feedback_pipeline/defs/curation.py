@@ -13,11 +13,12 @@ from feedback_pipeline.curation.deduplication import deduplicate
 from feedback_pipeline.curation.embedding import embed
 from feedback_pipeline.curation.sql import ANALYSIS_VERSION
 from feedback_pipeline.curation.verification import fold_verified
+from feedback_pipeline.defs.io_manager import with_notes
 from feedback_pipeline.defs.metadata import table_metadata
 from feedback_pipeline.defs.partitions import DAILY
 from feedback_pipeline.defs.raw import raw_feedback
 from feedback_pipeline.defs.resources import Feedback
-from feedback_pipeline.store import submissions_of_day
+from feedback_pipeline.store import checked_days, submissions_of_day
 
 _COMMON = {"group_name": "curation", "owners": ["team:data-engineering"]}
 
@@ -31,13 +32,14 @@ _COMMON = {"group_name": "curation", "owners": ["team:data-engineering"]}
 )
 def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> pa.Table:
     """Automatic checks of each correction submitted on the day, with evidence; the store keeps the evidence too."""
-    submissions = submissions_of_day(feedback.store, date.fromisoformat(context.partition_key))
+    day = date.fromisoformat(context.partition_key)
+    submissions = submissions_of_day(feedback.store, day)
     checker = checker_from(feedback.store, feedback.settings)
     table = check_and_record(feedback.store, submissions, checker)
     failed = table.filter(~pc.field("passed"))["failed_check"].value_counts().to_pylist()
     failures = {item["values"]: item["counts"] for item in failed}
     context.add_output_metadata(table_metadata(table, failed_checks=dg.MetadataValue.json(failures)))
-    return table
+    return with_notes(table, checked_seq=checked_days(feedback.store).get(day))
 
 
 @dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)

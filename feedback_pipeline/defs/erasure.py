@@ -5,11 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from feedback_pipeline.defs.launch import dagster_home
+from feedback_pipeline.defs.launch import dagster_home, wait_for_writers
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.defs.run_history import RunHistoryPlace
 from feedback_pipeline.erasure import erase
+from feedback_pipeline.erasure.remains import reopen_what_came_back
 from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import any_open_erasure
 
 _ID_LISTS = {"feedback_ids", "interaction_ids"}
 
@@ -39,7 +41,17 @@ def erasure_receipt(context: dg.AssetExecutionContext, feedback: Feedback) -> It
 def finish_open_erasures(
     feedback: Feedback, instance: dg.DagsterInstance, current_run: str | None = None
 ) -> list[dict[str, Any]]:
-    """Carry out what waits in the journal and return the receipts; one cheap query where nothing does."""
+    """Carry out what waits in the journal and return the receipts; two cheap queries where nothing does.
+
+    An erasure of which something came back since is opened again and carried out as well.
+
+    Raises:
+        WritersBusyError: a run that may have read what is to be erased does not end.
+    """
+    reopen_what_came_back(feedback.settings, feedback.store)
+    if not any_open_erasure(feedback.store):
+        return []
+    wait_for_writers(instance, current_run)
     history = RunHistoryPlace(instance, feedback.tables, current_run)
     return erase.finish_open_erasures(feedback.settings, feedback.store, [history])
 

@@ -1,6 +1,7 @@
 """Runs jobs in this process, for the command line and for tests; the daemon starts the same jobs by itself."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,7 +11,6 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
-from feedback_pipeline.defs.jobs import ONE_AT_A_TIME
 from feedback_pipeline.defs.requests import assets_of_a_day
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.rules import apply_rules
@@ -18,7 +18,8 @@ from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import any_open_erasure
 
 NIGHTLY, PROMOTE, ERASURE = "nightly_aggregation", "promote_verified", "erasure"
-_LONGEST_WAIT_S = 1_800
+_LONGEST_WAIT_S, _PAUSE_S = 1_800, 1.0
+_UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
 class UnknownJobError(LookupError):
@@ -113,19 +114,35 @@ def _erasures(
 ) -> list[dg.ExecuteInProcessResult]:
     if not (asked_for or any_open_erasure(Feedback().store)):
         return []
-    _wait_for_writers(instance)
+    wait_for_writers(instance)
     job = defs.resolve_job_def(ERASURE)
     return [job.execute_in_process(instance=instance, tags=IN_PROCESS, raise_on_error=False)]
 
 
-def _wait_for_writers(instance: dg.DagsterInstance) -> None:
-    """Wait for runs of the daemon that may have read rows before they are erased, and would write them afterwards."""
-    deadline = time.monotonic() + _LONGEST_WAIT_S
-    writing = dg.RunsFilter(tags=ONE_AT_A_TIME, statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
-    while runs := instance.get_runs(writing, limit=1):
+def wait_for_writers(instance: dg.DagsterInstance, current_run: str | None = None) -> None:
+    """Wait for every run that may have read rows before they are erased, and would write them afterwards.
+
+    Any run may: the UI materialises single assets without our tags. A run that asks (``current_run``) waits for those
+    before it only, so that no two wait for each other; what came after it is found by the next search for remains.
+
+    Raises:
+        WritersBusyError: one does not end.
+    """
+    deadline, told = time.monotonic() + _LONGEST_WAIT_S, ""
+    while run_id := _unfinished_before(instance, current_run):
         if time.monotonic() > deadline:
-            raise WritersBusyError(f"run {runs[0].run_id} does not end; end it in Dagster, then erase again")
-        time.sleep(1)
+            raise WritersBusyError(f"run {run_id} does not end; end it in Dagster, then erase again")
+        if run_id != told:
+            print(f"waiting for run {run_id} to end; if it is dead, end it in Dagster", file=sys.stderr)
+            told = run_id
+        time.sleep(_PAUSE_S)
+
+
+def _unfinished_before(instance: dg.DagsterInstance, current_run: str | None) -> str | None:
+    records = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY), ascending=True)
+    ids = [record.dagster_run.run_id for record in records]
+    others = ids[: ids.index(current_run)] if current_run in ids else ids
+    return next((run_id for run_id in others if run_id != current_run), None)
 
 
 def _stale_days(job: str) -> list[str]:

@@ -12,7 +12,7 @@ from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.query_encoder import EncoderNotFoundError, open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.settings import Settings, get_settings
-from feedback_pipeline.store import Store, check_states, event_days, interaction_days, open_store
+from feedback_pipeline.store import Store, check_states, checked_days, event_days, interaction_days, open_store
 from feedback_pipeline.tables.embedding_cache import EmbeddingCache
 from feedback_pipeline.tables.stages import StageTables
 
@@ -82,7 +82,7 @@ class Feedback(dg.ConfigurableResource):
         return EmbeddingCache(self.settings.storage_root, self.encoder.fingerprint, self.encoder.dimension)
 
     def stale_feedback_days(self) -> list[str]:
-        """Return the days (ISO, UTC) whose stored events or checks are older than what the store now holds."""
+        """Return the days (ISO, UTC) whose stored events or evidence are older than what the store now holds."""
         stale = {
             day
             for day, seq in event_days(self.store).items()
@@ -92,6 +92,11 @@ class Feedback(dg.ConfigurableResource):
         checker = checker_from(self.store, self.settings)
         stale |= {
             day for day, database_id, key in check_states(self.store) if key != checker.facts(database_id).checks_key
+        }
+        stale |= {
+            day
+            for day, seq in checked_days(self.store).items()
+            if self._note("checked_feedback", day, "checked_seq") != seq
         }
         return sorted(day.isoformat() for day in stale)
 

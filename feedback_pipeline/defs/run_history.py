@@ -1,23 +1,34 @@
 """Dagster's own history as a place of an erasure: previews of tables and errors in it quote what users wrote."""
 
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from feedback_pipeline.defs.quotes import OWN_NAMES, Quotes
 from feedback_pipeline.erasure.subject import Subject
 from feedback_pipeline.tables.stages import WHOLE, StageTables
 
 _RUNS_AT_A_TIME = 200
-_PREVIEW_CHARS = 59
-"""What a preview shows of a cell before it cuts (``metadata.preview``)."""
-_WORTH_SEARCHING = 8
-"""Shorter texts are looked for as whole cells only: they stand in any sentence."""
 _BUSY_S = 30.0
+
+
+@dataclass
+class _Searched:
+    """The finished runs that did not hold what was looked for last: an erasure searches several times."""
+
+    wanted: frozenset[str] = frozenset()
+    clean: set[str] = field(default_factory=set)
+
+    def without(self, wanted: frozenset[str]) -> set[str]:
+        """Return, to be added to, the runs known to hold nothing of ``wanted``."""
+        if not wanted <= self.wanted:
+            self.clean.clear()
+        self.wanted = wanted
+        return self.clean
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class RunHistoryPlace:
     tables: StageTables
     current_run: str | None = None
     name: str = "run_history"
+    _searched: _Searched = field(default_factory=_Searched, compare=False, repr=False)
 
     def find(self, subject: Subject) -> dict[str, Any]:
         """Return how many runs quote the subject."""
@@ -60,16 +72,28 @@ class RunHistoryPlace:
         return sum(1 for _ in self._quoting(subject)) + len(self._last_quoted(subject))
 
     def _quoting(self, subject: Subject) -> Iterator[str]:
-        quotes = Quotes(subject)
-        for run_id in _run_ids(self.instance):
-            if run_id != self.current_run and any(map(quotes.found_in, self.instance.all_logs(run_id))):
-                yield run_id
+        quotes = self._quotes(subject)
+        clean = self._searched.without(quotes.wanted)
+        for run in _runs(self.instance):
+            if run.run_id in clean or run.run_id == self.current_run:
+                continue
+            if any(map(quotes.found_in, self.instance.all_logs(run.run_id))):
+                yield run.run_id
+            elif run.is_finished:
+                clean.add(run.run_id)
+
+    def _quotes(self, subject: Subject) -> Quotes:
+        assets = (part for key in self.instance.all_asset_keys() for part in key.path)
+        return Quotes(subject, OWN_NAMES | set(assets))
 
     def _last_quoted(self, subject: Subject) -> set[dg.AssetKey]:
-        """Return the assets whose last materialisation, which Dagster keeps twice, quotes the subject."""
-        quotes = Quotes(subject)
+        """Return the assets whose last materialisation, which Dagster keeps twice, quotes the subject.
+
+        What was reported anew belongs to no run and quotes nobody.
+        """
+        quotes = self._quotes(subject)
         latest = self.instance.get_latest_materialization_events(self.instance.all_asset_keys())
-        return {key for key, event in latest.items() if event is not None and quotes.found_in(event)}
+        return {key for key, event in latest.items() if event is not None and event.run_id and quotes.found_in(event)}
 
     def _report_again(self, key: dg.AssetKey) -> None:
         stage = key.path[-1]
@@ -86,54 +110,10 @@ class RunHistoryPlace:
                 )
 
 
-class Quotes:
-    """Recognises events that quote a subject: by record ids, and by texts as previews and messages show them."""
-
-    def __init__(self, subject: Subject):
-        self._ids = {*subject.feedback_ids, *subject.example_ids, *map(str, subject.interaction_ids)}
-        texts = {_on_one_line(text) for text in subject.texts.texts}
-        self._cells = {text.replace("|", "\\|")[:_PREVIEW_CHARS] for text in texts}
-        self._long = sorted(text for text in texts if len(text) >= _WORTH_SEARCHING)
-
-    def found_in(self, event: dg.EventLogEntry) -> bool:
-        """Tell whether an event quotes the subject."""
-        return any(self._quoted_in(text) for text in _texts(json.loads(dg.serialize_value(event))))
-
-    def _quoted_in(self, text: str) -> bool:
-        cells = {cell.strip() for line in text.split("\n") for cell in _cells_of(line)}
-        if not self._cells.isdisjoint(cell.removesuffix("…")[:_PREVIEW_CHARS] for cell in cells):
-            return True
-        words = {word.strip("'\"[](),.:;") for cell in cells for word in cell.split()}
-        numbers_are_ids = "interaction_id" in text
-        known = self._ids if numbers_are_ids else {i for i in self._ids if not i.isdigit()}
-        return not known.isdisjoint(words) or self._has_long_text(text)
-
-    def _has_long_text(self, text: str) -> bool:
-        flat = _on_one_line(text)
-        return any(wanted in flat for wanted in self._long)
-
-
-def _cells_of(line: str) -> list[str]:
-    """Return the cells of a line of a Markdown table; any other line is one cell."""
-    return line.replace("\\|", "\0").split("|") if line.startswith("|") else [line]
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _texts(document: Any) -> Iterator[str]:
-    if isinstance(document, str):
-        yield document
-    elif isinstance(document, Mapping | list):
-        for item in document.values() if isinstance(document, Mapping) else document:
-            yield from _texts(item)
-
-
-def _run_ids(instance: dg.DagsterInstance) -> Iterator[str]:
+def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
     cursor = None
     while runs := instance.get_runs(limit=_RUNS_AT_A_TIME, cursor=cursor):
-        yield from (run.run_id for run in runs)
+        yield from runs
         cursor = runs[-1].run_id
 
 

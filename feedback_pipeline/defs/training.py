@@ -5,6 +5,7 @@ import dagster as dg
 
 from feedback_pipeline.defs.metadata import column_schema
 from feedback_pipeline.defs.resources import Feedback
+from feedback_pipeline.example_index.promotion import still_vouched_for
 from feedback_pipeline.finetune.release import ReleasePolicy, publish_release
 from feedback_pipeline.finetune.rows import DATASET_ROWS
 
@@ -17,10 +18,14 @@ from feedback_pipeline.finetune.rows import DATASET_ROWS
     pool="releases",
 )
 def finetune_dataset(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.MaterializeResult:
-    """Release ``text2sql/vN``: immutable Parquet splits with card and manifest; unchanged input releases nothing."""
+    """Release ``text2sql/vN``: immutable Parquet splits with card and manifest; unchanged input releases nothing.
+
+    What has been withdrawn or rejected since this run read its input is left out.
+    """
     settings = feedback.settings
     policy = ReleasePolicy(settings.min_rating, settings.validation_percent, settings.test_percent)
-    result = publish_release(feedback.releases, "text2sql", deduped_feedback.to_arrow(), policy)
+    rows = still_vouched_for(feedback.store, deduped_feedback.to_arrow())
+    result = publish_release(feedback.releases, "text2sql", rows, policy)
     if result.release is None:
         return dg.MaterializeResult(metadata={"dagster/row_count": 0, "published": False})
     release = result.release

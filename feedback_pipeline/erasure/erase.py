@@ -10,7 +10,7 @@ from feedback_pipeline.erasure.in_rejects import RejectsPlace
 from feedback_pipeline.erasure.in_releases import ReleasesPlace
 from feedback_pipeline.erasure.in_store import StorePlace
 from feedback_pipeline.erasure.in_tables import TablesPlace
-from feedback_pipeline.erasure.receipt import not_reached, receipt_of, trained_models, write_receipt
+from feedback_pipeline.erasure.receipt import RESUMED, not_reached, receipt_of, trained_models, write_receipt
 from feedback_pipeline.erasure.subject import Place, Subject, subject_of
 from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.removal import holdings
@@ -54,7 +54,7 @@ def would_erase(settings: Settings, store: Store, user_hash: str, further: Seque
         "feedback_ids": found["feedback_ids"],
         "interaction_ids": found["interaction_ids"],
         "examples_others_gave_too": found["shared_examples"],
-        "trained_models": trained_models(store, found["places"].get("releases", {}), {}),
+        "trained_models": trained_models(store, user_hash, found["places"], {}),
         "not_reached": not_reached(store, settings),
     }
 
@@ -68,23 +68,32 @@ def finish_open_erasures(settings: Settings, store: Store, further: Sequence[Pla
 
 
 def _carry_out(settings: Settings, store: Store, erasure: Erasure, further: Sequence[Place]) -> dict[str, Any]:
+    taken_up = "places" in erasure.found and erasure.receipt is None
     if "places" not in erasure.found:
         looked = _look(settings, store, erasure.user_hash, erasure.found, further)
         erasure = replace(erasure, found={**erasure.found, **looked})
         note_found(store, erasure.erasure_id, erasure.found)
     subject = subject_of(store, erasure.user_hash, erasure.found)
     places = places_of(settings, store, further)
+    interrupted = _interrupted_at(places, erasure) if taken_up else None
     for place in places:
         if place.name == StorePlace.name:
             _once_more(places[:-1], subject)
         if place.name not in erasure.progress:
-            erasure = replace(erasure, progress={**erasure.progress, place.name: place.remove(subject)})
+            removed = {**place.remove(subject), **({RESUMED: True} if place.name == interrupted else {})}
+            erasure = replace(erasure, progress={**erasure.progress, place.name: removed})
             note_progress(store, erasure.erasure_id, erasure.progress)
     verification = {place.name: place.leftovers(subject) for place in places}
     receipt = receipt_of(store, settings, erasure, verification, by_texts=bool(subject.texts.texts))
     write_receipt(settings, receipt)
     close_erasure(store, erasure.erasure_id, receipt, done=not receipt["verification"]["total"])
     return receipt
+
+
+def _interrupted_at(places: Sequence[Place], erasure: Erasure) -> str | None:
+    """Return the place that a killed attempt was at, if it held anything: some of it may be gone and in no count."""
+    name = next((place.name for place in places if place.name not in erasure.progress), None)
+    return name if name in erasure.found["places"] else None
 
 
 def _once_more(places: Sequence[Place], subject: Subject) -> None:

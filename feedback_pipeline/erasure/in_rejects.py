@@ -22,8 +22,8 @@ class RejectsPlace:
 
     def remove(self, subject: Subject) -> dict[str, Any]:
         """Remove them, and files that have none left."""
-        return {"rows": remove_rejects(self.settings, subject.is_user)}
+        return {"rows": remove_rejects(self.settings, subject.is_user, subject.user_hash)}
 
     def leftovers(self, subject: Subject) -> int:
         """Return how many rows there are."""
-        return count_rejects(self.settings, subject.is_user)
+        return count_rejects(self.settings, subject.is_user, subject.user_hash)

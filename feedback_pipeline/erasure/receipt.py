@@ -3,9 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from feedback_pipeline.intake.rejects import count_unattributable
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Erasure, Store, models_trained_on
+from feedback_pipeline.store.erasures import erasures_of
 from feedback_pipeline.tables.files import write_json
+
+RESUMED = "resumed"
+"""Marks a place at which an attempt was killed: what that attempt removed stands under ``found`` alone."""
+_OF_A_PASS = ("finished_at", "found", "removed", "verification")
 
 
 def receipt_path(settings: Settings, erasure_id: str) -> str:
@@ -35,24 +41,44 @@ def receipt_of(
         "feedback_ids": found["feedback_ids"],
         "interaction_ids": found["interaction_ids"],
         "examples_others_gave_too": found["shared_examples"],
-        "trained_models": trained_models(store, found["places"].get("releases", {}), removed.get("releases", {})),
+        "trained_models": trained_models(store, erasure.user_hash, found["places"], removed),
         "not_reached": not_reached(store, settings),
         "verification": {
             "searched_by": "ids and texts" if by_texts else "ids",
             "leftovers": verification,
             "total": sum(verification.values()),
         },
+        "earlier_passes": _earlier_passes(erasure.receipt),
     }
 
 
-def trained_models(store: Store, found: dict[str, list[int]], removed: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the models noted as trained on a version that held the user's rows."""
-    versions = {(name, version) for name, numbers in found.items() for version in numbers}
-    versions |= {(name, version) for name, done in removed.items() for version in done["revoked"]}
+def _earlier_passes(receipt: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what earlier passes of the same erasure found and removed, where remains made it begin again."""
+    if receipt is None:
+        return []
+    return [*receipt.get("earlier_passes", []), {name: receipt.get(name) for name in _OF_A_PASS}]
+
+
+def trained_models(
+    store: Store, user_hash: str, found: dict[str, Any], removed: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the models noted as trained on a version that held the user's rows, before earlier erasures too."""
+    versions = _versions(found, removed)
+    for erasure in erasures_of(store, user_hash):
+        versions |= _versions(erasure.found.get("places"), erasure.progress)
+        receipt = erasure.receipt or {}
+        for one in [receipt, *receipt.get("earlier_passes", [])]:
+            versions |= _versions(one.get("found"), one.get("removed"))
     return [
         {"name": model.name, "trained_on": f"{model.dataset}@v{model.version}", "note": model.note}
         for model in models_trained_on(store, versions)
     ]
+
+
+def _versions(found: dict[str, Any] | None, removed: dict[str, Any] | None) -> set[tuple[str, int]]:
+    held = (found or {}).get("releases", {})
+    done = {name: one["revoked"] for name, one in (removed or {}).get("releases", {}).items() if name != RESUMED}
+    return {(name, version) for numbers in (held, done) for name, some in numbers.items() for version in some}
 
 
 def not_reached(store: Store, settings: Settings) -> list[dict[str, str]]:
@@ -65,6 +91,9 @@ def not_reached(store: Store, settings: Settings) -> list[dict[str, str]]:
         ("memory of running agents", "examples read before stay until the next question, which looks for a new index"),
         ("reports about other users' questions", "may name an example by its id, a hash of question and SQL"),
     ]
+    if cut := count_unattributable(settings):
+        why = f"{cut:,} were cut before anything told whose they are; look through them, or import the files again"
+        places.append(("cut rows in rejects/", why))
     if "://" in settings.storage_root:
         places.append(("object versions", f"if {settings.storage_root} keeps former versions, delete them there"))
     if store.engine.dialect.name != "sqlite":

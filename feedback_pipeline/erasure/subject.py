@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from feedback_pipeline.store import Store, UserTexts, texts_of
+from feedback_pipeline.store.erasures import BY_IDS_ALONE
+
+NOBODY = ""
+"""What no id is hashed to."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ def subject_of(store: Store, user_hash: str, found: dict[str, Any]) -> Subject:
     """Return the user with the record ids that a journal entry (or ``records_of``) names."""
     feedback_ids, interaction_ids = found["feedback_ids"], found["interaction_ids"]
     return Subject(
-        user_hash,
+        # Where an erasure that was done is opened again, what the user has given since is none of its business.
+        NOBODY if found.get(BY_IDS_ALONE) else user_hash,
         frozenset(feedback_ids),
         frozenset(interaction_ids),
         frozenset(found.get("example_ids", ())),

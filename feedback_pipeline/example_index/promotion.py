@@ -33,15 +33,14 @@ def no_longer_vouched_for(store: Store, catalog: IndexCatalog) -> set[str]:
     return {feedback_id for ids in listed for feedback_id in ids} - in_use
 
 
-def still_vouched_for(store: Store, embedded: pa.Table) -> pa.Table:
-    """Return the examples whose feedback is verified or applied right now.
+def still_vouched_for(store: Store, examples: pa.Table) -> pa.Table:
+    """Return the examples (rows with ``feedback_ids``) of which all feedback is verified or applied right now.
 
     What a run has read may have been withdrawn or erased since.
     """
     in_use = ids_by_status(store, "verified") | ids_by_status(store, "applied")
-    return embedded.filter(
-        pa.array([in_use.issuperset(ids) for ids in embedded["feedback_ids"].to_pylist()], pa.bool_())
-    )
+    vouched = [in_use.issuperset(ids) for ids in examples["feedback_ids"].to_pylist()]
+    return examples.filter(pa.array(vouched, pa.bool_()))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_pipeline.finetune.rows import DATASET_ROWS
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
 
 _VERSION = re.compile(r"v(\d+)")
@@ -119,6 +120,11 @@ class ReleaseCatalog:
             row_ids = read_data(path, ["row_id"])["row_id"].to_pylist()
             splits |= dict.fromkeys(row_ids, split_of_file(path))
         return splits
+
+    def feedback_behind(self, release: Release) -> pa.Table:
+        """Return the column ``feedback_ids`` of all rows of a release that is not revoked."""
+        parts = [read_data(path, ["feedback_ids"]) for path in release.data_files]
+        return pa.concat_tables(parts) if parts else DATASET_ROWS.empty_table().select(["feedback_ids"])
 
     def find(self, reference: str) -> Release:
         """Return the release of ``NAME``, ``NAME@3``, ``NAME@v3`` or ``NAME@latest``.

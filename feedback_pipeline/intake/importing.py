@@ -179,22 +179,24 @@ class _Import(ABC):
                 item = self._read(row)
                 _refuse_other_content(item, first.setdefault(str(item.client_key), (row, item)))
             except RowError as error:
-                if self._is_of_opted_out(row):
+                user_hash = self._user_hash(row)
+                if user_hash in self.opted_out:
                     continue
-                rejects.add(row, error.field, error.reason)
+                rejects.add(row, error.field, error.reason, user_hash)
                 self.report.rejected_fields[error.field or "row"] += 1
             else:
                 items.append(item)
         return items
 
-    def _is_of_opted_out(self, row: Row) -> bool:
-        if not self.opted_out or row.record is None:
-            return False
+    def _user_hash(self, row: Row) -> str | None:
+        """Return whose a row is that was refused, as far as it can be read."""
+        if row.record is None:
+            return None
         try:
             user_id = values.key(self.columns.apply(row.record).get("user_id"))
         except ValueError:
-            return False
-        return user_id is not None and self.store.hash_user(user_id) in self.opted_out
+            return None
+        return None if user_id is None else self.store.hash_user(user_id)
 
     def _read(self, row: Row) -> Item:
         if row.record is None:

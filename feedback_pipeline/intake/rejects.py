@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from feedback_pipeline.intake import values
-from feedback_pipeline.intake.rows import Row
+from feedback_pipeline.intake.rows import MAX_RAW_CHARS, Row
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.tables.files import StorageError, write_bytes
 
@@ -41,9 +41,11 @@ class Rejects:
         """Where the rows stand until the import is through."""
         return self.target.with_name(f".{self.target.name}.{os.getpid()}.tmp")
 
-    def add(self, row: Row, field_name: str | None, reason: str) -> None:
-        """Write down one row. Raises StorageError."""
+    def add(self, row: Row, field_name: str | None, reason: str, user_hash: str | None = None) -> None:
+        """Write down one row, and whose it is: the row may be cut before its user id. Raises StorageError."""
         entry = {"file": str(self.source), "row": row.number, "field": field_name, "reason": reason, "record": row.raw}
+        if user_hash is not None:
+            entry["user_hash"] = user_hash
         with self._writing():
             if self._file is None:
                 self._file = self._open()
@@ -91,18 +93,24 @@ def rejects_of(source: Path, settings: Settings) -> Iterator[Rejects]:
         rejects.discard()
 
 
-def count_rejects(settings: Settings, is_user: Callable[[str], bool]) -> int:
-    """Return how many rejected rows name a user: any value in them that ``is_user``."""
-    return sum(sum(_names(line, is_user) for line in _lines(path)) for path in _files(settings))
+def count_rejects(settings: Settings, is_user: Callable[[str], bool], user_hash: str) -> int:
+    """Return how many rejected rows are of a user: noted under the hash, or with any value in them that ``is_user``."""
+    return sum(sum(_names(line, is_user, user_hash) for line in _lines(path)) for path in _files(settings))
 
 
-def remove_rejects(settings: Settings, is_user: Callable[[str], bool]) -> int:
+def count_unattributable(settings: Settings) -> int:
+    """Return how many rejected rows are cut off and were read by no one who could have told whose they are."""
+    entries = (_entry(line) for path in _files(settings) for line in _lines(path))
+    return sum("user_hash" not in entry and len(str(entry["record"])) >= MAX_RAW_CHARS for entry in entries)
+
+
+def remove_rejects(settings: Settings, is_user: Callable[[str], bool], user_hash: str) -> int:
     """Remove the rejected rows that name a user, and files that have none left; return how many there were.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    return sum(_remove_from(path, is_user) for path in _files(settings))
+    return sum(_remove_from(path, is_user, user_hash) for path in _files(settings))
 
 
 def _files(settings: Settings) -> list[Path]:
@@ -116,9 +124,9 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
 
 
-def _remove_from(path: Path, is_user: Callable[[str], bool]) -> int:
+def _remove_from(path: Path, is_user: Callable[[str], bool], user_hash: str) -> int:
     lines = _lines(path)
-    kept = [line for line in lines if not _names(line, is_user)]
+    kept = [line for line in lines if not _names(line, is_user, user_hash)]
     if len(kept) == len(lines):
         return 0
     if kept:
@@ -128,12 +136,18 @@ def _remove_from(path: Path, is_user: Callable[[str], bool]) -> int:
     return len(lines) - len(kept)
 
 
-def _names(line: str, is_user: Callable[[str], bool]) -> bool:
+def _names(line: str, is_user: Callable[[str], bool], user_hash: str) -> bool:
+    entry = _entry(line)
+    return entry.get("user_hash") == user_hash or any(is_user(value) for value in _values(str(entry["record"])))
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """Return an entry; a line that is none, such as one that a killed import has left, counts as a record."""
     try:
-        record = json.loads(line)["record"]
-    except (ValueError, KeyError, TypeError):
-        record = line
-    return any(is_user(value) for value in _values(str(record)))
+        entry = json.loads(line)
+    except ValueError:
+        return {"record": line}
+    return entry if isinstance(entry, dict) and "record" in entry else {"record": line}
 
 
 def _values(record: str) -> set[str]:

@@ -42,6 +42,7 @@ from feedback_pipeline.store.events import UnknownFeedbackError
 from feedback_pipeline.store.feed import (
     STORED_SUBMISSIONS,
     check_states,
+    checked_days,
     event_days,
     events_of_day,
     interaction_days,
@@ -117,6 +118,7 @@ __all__ = [
     "any_open_erasure",
     "check_again",
     "check_states",
+    "checked_days",
     "close_erasure",
     "count_by_source",
     "count_by_status",

@@ -21,6 +21,15 @@ from feedback_pipeline.store.opt_outs import given_by, lock_intake, note_opt_out
 OPEN, DONE = "open", "done"
 WITHDRAWN, KEPT = "withdrawn", "kept"
 REASON = "erased"
+SEARCHED = "searched"
+BY_IDS_ALONE = "by_ids_alone"
+_IDS = ("feedback_ids", "interaction_ids", "example_ids")
+_LAST_DONE = (
+    select(ErasureRow.erasure_id, ErasureRow.found)
+    .where(ErasureRow.state == DONE)
+    .order_by(ErasureRow.finished_at.desc(), ErasureRow.erasure_id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,8 @@ def request_erasure(store: Store, user_hash: str, *, keep_consent: bool = False)
         row = row or ErasureRow(erasure_id=str(uuid_utils.uuid7()), requested_at=utc_now(), state=OPEN, progress={})
         row.user_hash, row.consent = user_hash, KEPT if keep_consent else WITHDRAWN
         ids = _record_ids(session, user_hash)
-        if not ids.items() <= (row.found or {}).items():
+        found = row.found or {}
+        if BY_IDS_ALONE in found or not ids.items() <= found.items():
             # What came in since then was not looked for: from the beginning.
             row.found, row.progress = ids, {}
         session.add(row)
@@ -100,6 +110,54 @@ def get_erasure(store: Store, erasure_id: str) -> Erasure:
         if row is None:
             raise LookupError(f"no erasure has the id {erasure_id}")
         return _erasure(row)
+
+
+def erasures_of(store: Store, user_hash: str) -> list[Erasure]:
+    """Return all entries of a user, oldest first."""
+    query = select(ErasureRow).where(ErasureRow.user_hash == user_hash)
+    with store.read() as session:
+        return [_erasure(row) for row in session.scalars(query.order_by(ErasureRow.requested_at))]
+
+
+def last_search(store: Store) -> tuple[str, set[str]] | None:
+    """Return the erasure done last and what was searched for remains since; None if none has ever been done.
+
+    One cheap query.
+    """
+    with store.read() as session:
+        row = session.execute(_LAST_DONE).first()
+    return None if row is None else (row.erasure_id, set((row.found or {}).get(SEARCHED, [])))
+
+
+def note_search(store: Store, erasure_id: str, searched: list[str]) -> None:
+    """Write down, with the erasure done last, that nothing erased stands in what ``searched`` names.
+
+    It holds until another erasure is done; if one has been done since, it does not hold any more.
+    """
+    with store.begin() as session:
+        row = session.execute(_LAST_DONE).first()
+        if row is not None and row.erasure_id == erasure_id:
+            found = {**(row.found or {}), SEARCHED: searched}
+            session.execute(update(ErasureRow).where(ErasureRow.erasure_id == row.erasure_id).values(found=found))
+
+
+def erased_feedback(store: Store) -> dict[str, list[str]]:
+    """Return the ids of the feedback that each finished erasure removed."""
+    with store.read() as session:
+        rows = session.execute(select(ErasureRow.erasure_id, ErasureRow.found).where(ErasureRow.state == DONE))
+        return {row.erasure_id: (row.found or {}).get("feedback_ids", []) for row in rows}
+
+
+def reopen(store: Store, erasure_ids: Iterable[str]) -> None:
+    """Open finished entries again because something came back; what they look for are ids, and no longer the user.
+
+    The user may have given something new since, with consent.
+    """
+    with store.begin() as session:
+        for row in session.scalars(select(ErasureRow).where(ErasureRow.erasure_id.in_(sorted(erasure_ids)))):
+            found = row.found or {}
+            row.found = {**{name: found.get(name, []) for name in _IDS}, BY_IDS_ALONE: True}
+            row.state, row.progress, row.finished_at = OPEN, {}, None
 
 
 def note_found(store: Store, erasure_id: str, found: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from feedback_pipeline.schemas import RAW_FEEDBACK, RAW_INTERACTIONS, SUBMISSIONS
 from feedback_pipeline.store.engine import Store
@@ -170,6 +170,20 @@ def check_states(store: Store) -> list[tuple[date, str, str | None]]:
     )
     with store.read() as session:
         return [tuple(row) for row in session.execute(query)]
+
+
+def checked_days(store: Store) -> dict[date, int]:
+    """Return, per UTC day of submission, the largest event_seq with which evidence of its feedback was stored."""
+    submitted, checked = aliased(FeedbackEventRow), aliased(FeedbackEventRow)
+    day = UtcDay(submitted.at)
+    query = (
+        select(day, func.max(checked.event_seq))
+        .join(checked, checked.feedback_id == submitted.feedback_id)
+        .where(submitted.event == Event.SUBMITTED.value, checked.event == Event.CHECKED.value)
+        .group_by(day)
+    )
+    with store.read() as session:
+        return dict(session.execute(query).tuples().all())
 
 
 def latest_decision_seq(store: Store, *, or_submission: bool = False) -> int:

@@ -97,7 +97,7 @@ def reopened_ids(store: Store) -> set[str]:
 class Outline(NamedTuple):
     """What it takes to tell which feedback is about the same question; texts as they may leave the store.
 
-    ``canonical_sql`` is null where nothing was checked or could be read.
+    ``canonical_sql`` is null where nothing was checked or could be read, ``result_digest`` where rows say nothing.
     """
 
     feedback_id: str
@@ -105,6 +105,7 @@ class Outline(NamedTuple):
     status: str
     question: str
     canonical_sql: str | None
+    result_digest: str | None = None
 
 
 def outlines(store: Store, statuses: Iterable[str], *, database_ids: Iterable[str] | None = None) -> list[Outline]:
@@ -115,6 +116,7 @@ def outlines(store: Store, statuses: Iterable[str], *, database_ids: Iterable[st
         FeedbackRow.status,
         func.coalesce(FeedbackRow.checks["safe_question"].as_string(), FeedbackRow.natural_query),
         FeedbackRow.checks["canonical_sql"].as_string(),
+        FeedbackRow.checks["result_digest"].as_string(),
     ).where(FeedbackRow.status.in_(list(statuses)))
     with store.read() as session:
         if database_ids is None:

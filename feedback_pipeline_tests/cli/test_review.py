@@ -254,10 +254,18 @@ def test_two_commands_at_once_decide_each_feedback_once(run: Run, run_json: RunJ
 
 
 def test_what_could_only_be_read_is_said_plainly(run: Run, run_json: RunJson, give: Any) -> None:
-    give(ran={}, read={"db_id": "elsewhere", "corrected_sql": "SELECT 1 FROM t"})
+    give(ran={}, read={"db_id": "elsewhere", "corrected_sql": "SELECT name FROM t"})
 
     shown = run("review", "verify", "--all-passing", "--dry-run").stdout
     document = run_json("review", "verify", "--all-passing")
 
     assert "unverifiable by execution, so only read: 1 of them" in shown
     assert (document["outcomes"], document["unverifiable_by_execution"]) == ({"done": 2}, 1)
+
+
+def test_signs_that_hide_or_reorder_text_are_spelled_out(run: Run, give: Any) -> None:
+    give(trick={"natural_query": "orders \u202eof\u200b Ann"})
+
+    shown = run("review", "list").stdout
+
+    assert r"orders \u{202e}of\u{200b} Ann" in shown

@@ -38,10 +38,15 @@ def test_feedback_without_user_is_nobodys_voice():
     assert found.agreements == ()
 
 
-def test_different_queries_agree_where_they_give_the_same_rows():
-    claims = [claim(number, sql=f"SELECT {number}", result_digest="d") for number in (1, 2, 3)]
+def test_a_query_that_gives_the_same_rows_adds_no_voice_and_is_not_carried_along():
+    lucky = claim(4, sql="SELECT 6 FROM singer", result_digest="d")
 
-    assert agreed(*claims).agreements[0].users == 3
+    two = agreed(claim(1, result_digest="d"), claim(2, result_digest="d"), lucky)
+    found = agreed(*three(result_digest="d"), lucky)
+
+    assert two.agreements == ()
+    assert [agreement.feedback_ids for agreement in found.agreements] == [("f001", "f002", "f003")]
+    assert found.left_out == {"f004": "too few users"}
 
 
 def test_what_a_reviewer_has_verified_counts_as_a_voice():
@@ -187,3 +192,21 @@ def test_in_bulk_all_that_passes_is_taken_and_the_rest_has_its_reason():
     }
     flagged_too = select_passing(claims, min_rating=4, bursts={"f004"}, include_flagged=True)
     assert flagged_too.passing == ("f001", "f002", "f003", "f004")
+
+
+def test_a_flood_that_comes_slowly_is_left_out_of_bulk_and_the_others_are_not():
+    flood = [claim(number, "mallory", question=("shop", f"q{number}")) for number in range(100, 160)]
+    honest = [claim(number, question=("shop", f"q{number}")) for number in range(40)]
+
+    found = select_passing([*flood, *honest], min_rating=4, max_user_share=0.25)
+    with_flagged = select_passing([*flood, *honest], min_rating=4, max_user_share=0.25, include_flagged=True)
+
+    assert len(found.passing) == 40
+    assert set(found.left_out.values()) == {"too much from one user"}
+    assert len(with_flagged.passing) == 100
+
+
+def test_a_few_from_one_user_are_no_crowd():
+    few = [claim(number, "ann", question=("shop", f"q{number}")) for number in range(30)]
+
+    assert len(select_passing(few, min_rating=4, max_user_share=0.25).passing) == 30

@@ -151,7 +151,7 @@ def test_a_users_share_of_all_weight_is_limited_and_reported():
     assert result.users.factors == {"ann": 0.1}
     assert Counter(result.kept["weight"].to_pylist()) == {0.1: 100, 1.0: 30}
     assert result.users.report(1) == [
-        {"user": "ann", "voices": 100, "factor": 0.1, "share_before": 0.7692, "share_after": 0.25}
+        {"user": "user 1", "voices": 100, "factor": 0.1, "share_before": 0.7692, "share_after": 0.25}
     ]
 
 

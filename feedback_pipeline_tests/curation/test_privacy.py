@@ -53,6 +53,14 @@ PERSONAL = {
     "SE_PERSONNUMMER": ["811228-9874"],
     "IN_AADHAAR": ["2345 6789 0124"],
 }
+IN_OTHER_SIGNS = {
+    "ana＠example.org": "<EMAIL_ADDRESS>",
+    "４１１１ １１１１ １１１１ １１１１": "<CREDIT_CARD>",
+    "de89 3704 0044 0532 0130 00": "<IBAN_CODE>",
+    "gb29nwbk60161331926819": "<IBAN_CODE>",
+    "'%+49 170 1234567%'": "'%<PHONE_NUMBER>%'",
+    "ﬁne ana＠example.org ﬁne": "ﬁne <EMAIL_ADDRESS> ﬁne",
+}
 NAMED_PHONES = ["phone 4155552671", "cell_phone 09700166582", "Tel: 030901820", "mobile number 07911123456"]
 JWT = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0."
@@ -82,6 +90,10 @@ ASSIGNED = {
     "password = 'hunter22' please": "password = '<SECRET>' please",
     "password: hunter22, please": "password: <SECRET>, please",
     "pwd=Tr0ub4dor": "pwd=<SECRET>",
+    "my password is hunter2": "my password is <SECRET>",
+    "password for bob is Winter2024": "password for bob is <SECRET>",
+    "Passwort: geheim123": "Passwort: <SECRET>",
+    "das Kennwort lautet geheim123": "das Kennwort lautet <SECRET>",
     'api_key: "abcdef123"': 'api_key: "<SECRET>"',
     "pwd: hunter2x then api_key: abc123": "pwd: <SECRET> then api_key: <SECRET>",
 }
@@ -104,6 +116,7 @@ VALUES = [
     "John Smith in Berlin, Mr. O'Neill",
     "account_key = 'A-100', client_key: 'B-17', secretary = 'Bob Smith', top_secret = 'yes'",
     "the password: is it stored?",
+    "password length is 8 chars, the password is sha256 or varchar(20), is the password of user 12 set",
     "hotel 12345678, chassis 625 553 500, fleet 3000–3015",
     "CustomerAddressHistoryTableSnapshotView, --9e1ONYQuAa-CB_Rrw7Tg",
     "x::int, score 6-4 6-3 7-6, 110-105, LIKE '%@gmail.com'",
@@ -146,6 +159,19 @@ def test_keys_and_tokens_go_as_a_whole(key: str):
 @pytest.mark.parametrize(("text", "safe"), ASSIGNED.items())
 def test_of_an_assignment_only_the_value_goes(text: str, safe: str):
     assert redact(text).text == safe
+
+
+@pytest.mark.parametrize(("text", "safe"), IN_OTHER_SIGNS.items())
+def test_data_is_found_in_wide_signs_small_letters_and_between_wildcards(text: str, safe: str):
+    assert redact(text).text == safe
+    assert redact(safe).text == safe
+
+
+@pytest.mark.parametrize("joint", [", ", " and ", " or ", " und ", " to "])
+def test_a_list_of_phone_numbers_is_one_list(joint: str):
+    text = redact(f"phone 2125550123{joint}2125559999, 2125558888 and order 2125557777").text
+
+    assert text == f"phone <PHONE_NUMBER>{joint}<PHONE_NUMBER>, <PHONE_NUMBER> and order 2125557777"
 
 
 @pytest.mark.parametrize("text", VALUES)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from feedback_pipeline.curation.rewrites import FLAGS, NOTES, Rewrite, describe_answer, describe_rewrite
+from feedback_pipeline.curation.findings import FLAGS, NOTES, Rewrite
+from feedback_pipeline.curation.rewrites import describe_answer, describe_rewrite
 from feedback_pipeline.curation.sql import Columns, parse_query
 from feedback_pipeline_tests.curation.random_queries import COLUMNS, Query, Spelling, queries, spellings
 
@@ -206,6 +207,167 @@ def test_honest_answers_raise_no_flag(sql: str, kinds: tuple[str, ...]):
     described = answer(sql, "postgres")
 
     assert (described.kinds, described.flags) == (kinds, ())
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        "SELECT COUNT(*) FROM singer",
+        "SELECT COUNT(*) FROM singer AS s",
+        "SELECT COUNT(*) FROM singer LIMIT 1",
+        "SELECT COUNT(*) FROM singer ORDER BY 1 LIMIT 1",
+        "SELECT DISTINCT COUNT(*) FROM singer",
+        "SELECT COUNT(*), 1 = 1 FROM singer",
+        "SELECT COUNT(*) FROM singer GROUP BY NULL",
+        "SELECT name FROM singer ORDER BY name",
+    ],
+)
+@pytest.mark.parametrize(
+    "condition",
+    ["country = 'Italy'", "EXISTS (SELECT 1 FROM song WHERE song.singer_id = singer.id)", "age > 1 AND id IN (1, 2)"],
+)
+def test_a_filter_that_is_dropped_is_flagged(condition: str, corrected: str):
+    assert rewrite(f"SELECT COUNT(*) FROM singer WHERE {condition}", corrected).flags == ("filter_removed",)
+
+
+def test_groups_that_are_no_longer_filtered_are_flagged():
+    described = rewrite(
+        "SELECT age FROM singer WHERE id > 1 GROUP BY age HAVING COUNT(*) > 2", "SELECT age FROM singer GROUP BY age"
+    )
+
+    assert described.flags == ("filter_removed",)
+    assert described.sentences[0] == "drops WHERE and HAVING of the generated SQL, and filters by nothing"
+
+
+@pytest.mark.parametrize(
+    ("generated", "corrected"),
+    [
+        ("SELECT name FROM singer WHERE age > 3", "SELECT name FROM singer WHERE id > 3"),
+        (
+            "SELECT name FROM singer WHERE age = (SELECT MIN(age) FROM singer)",
+            "SELECT name FROM singer ORDER BY age LIMIT 1",
+        ),
+        ("SELECT COUNT(*) FROM singer WHERE age > 3", "SELECT SUM(age > 3) FROM singer"),
+        ("SELECT COUNT(*) FROM singer WHERE age > 3", "SELECT COUNT(CASE WHEN age > 3 THEN 1 END) FROM singer"),
+        ("SELECT COUNT(*) FROM singer WHERE age > 3", "SELECT COUNT(*) FROM (SELECT 1 FROM singer WHERE age > 3)"),
+        ("SELECT COUNT(*) FROM singer WHERE age > 3", "SELECT age, COUNT(*) FROM singer GROUP BY age"),
+        ("SELECT COUNT(*) FROM singer WHERE age > 3", "SELECT COUNT(*) FROM song"),
+        ("SELECT COUNT(*) FROM singer", "SELECT COUNT(id) FROM singer"),
+        (
+            "SELECT title FROM song s JOIN singer g ON g.id = s.singer_id WHERE g.age > 3",
+            "SELECT title FROM song s JOIN singer g ON g.id = s.singer_id AND g.age > 3",
+        ),
+    ],
+)
+def test_a_filter_that_is_elsewhere_is_not_called_removed(generated: str, corrected: str):
+    assert rewrite(generated, corrected).flags == ()
+
+
+@pytest.mark.parametrize("place", ["WHERE {}", "WHERE age = 1 OR {}", "WHERE NOT (age = 1 AND NOT {})"])
+@pytest.mark.parametrize(
+    "condition",
+    ["length('abc') = 3", "'b' > 'a'", "'a'", "(SELECT 1) = 1", "(SELECT MAX(6) FROM song) = 6", "upper('a') = 'A'"],
+)
+def test_a_condition_that_reads_no_data_is_flagged(condition: str, place: str):
+    described = answer(f"SELECT name FROM singer {place.format(condition)}")
+
+    assert described.flags == ("constant_condition",)
+    assert described.sentences[0].endswith("reads no data: it is the same for all rows")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT name FROM singer WHERE EXISTS (SELECT 1 FROM song)",
+        "SELECT name FROM singer WHERE (SELECT COUNT(1) FROM song) > 3",
+        "SELECT name FROM singer WHERE 3 IN (SELECT id FROM song)",
+        "SELECT name FROM singer WHERE ? IS NULL OR name = ?",
+        "SELECT name FROM singer GROUP BY name HAVING COUNT(1) > 3",
+        'SELECT name FROM singer WHERE "age" > 3',
+        "SELECT 1, name FROM singer",
+        "SELECT COUNT(1) FROM singer",
+        "SELECT SUM(1) FROM singer",
+        "SELECT EXISTS (SELECT 1 FROM singer)",
+        "SELECT (SELECT COUNT(*) FROM singer)",
+        "SELECT ROW_NUMBER() OVER () FROM singer",
+        "SELECT 'all', COUNT(*) FROM singer UNION ALL SELECT 'none', 0 FROM singer",
+        "SELECT COUNT(*) FROM (SELECT 1 FROM singer)",
+        "WITH old AS (SELECT name FROM singer) SELECT name FROM old",
+        "SELECT name FROM singer LIMIT 1 OFFSET 10",
+    ],
+)
+def test_what_reads_data_is_not_called_constant(sql: str):
+    assert answer(sql).flags == ()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 6 FROM singer LIMIT 1",
+        "SELECT DISTINCT 6 FROM singer",
+        "SELECT MAX(6) FROM singer",
+        "SELECT COUNT(DISTINCT 6) FROM singer",
+        "SELECT 6 WHERE EXISTS (SELECT 1 FROM singer)",
+        "SELECT 'a' FROM singer UNION SELECT 'b' FROM song",
+        "SELECT (SELECT 6 FROM singer LIMIT 1)",
+        "SELECT a FROM (SELECT 6 AS a FROM singer LIMIT 1)",
+        "SELECT * FROM (SELECT 6 AS a FROM singer LIMIT 1)",
+        "WITH x AS (SELECT 6 AS a FROM singer) SELECT a FROM x",
+    ],
+)
+def test_an_answer_that_shows_no_data_is_flagged(sql: str):
+    assert answer(sql).flags == ("constant_answer",)
+
+
+@pytest.mark.parametrize("limit", ["0", "1 - 1", "0 * 5", "abs(0)"])
+def test_a_limit_that_comes_to_nothing_is_flagged(limit: str):
+    assert answer(f"SELECT id FROM song LIMIT {limit}").flags == ("contradictory",)
+    assert answer("SELECT id FROM song FETCH FIRST 0 ROWS ONLY", "postgres").flags == ("contradictory",)
+
+
+@pytest.mark.parametrize(
+    ("offset", "flags"), [("999999", ()), ("1000000", ("huge_offset",)), ("1000 * 1000", ("huge_offset",))]
+)
+def test_an_offset_is_flagged_from_a_million(offset: str, flags: tuple[str, ...]):
+    assert answer(f"SELECT id FROM song LIMIT 1 OFFSET {offset}").flags == flags
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("sqlite", "SELECT id FROM song ORDER BY random()"),
+        ("sqlite", "SELECT id FROM song WHERE random() > 0"),
+        ("sqlite", "SELECT id, hex(randomblob(4)) FROM song"),
+        ("postgres", "SELECT id FROM song WHERE id IN (SELECT id FROM singer ORDER BY random() LIMIT 3)"),
+        ("postgres", "SELECT id, gen_random_uuid() FROM song"),
+        ("postgres", "SELECT id FROM song TABLESAMPLE BERNOULLI (10)"),
+        ("mysql", "SELECT id FROM song ORDER BY rand()"),
+    ],
+)
+def test_chance_is_flagged(dialect: str, sql: str):
+    assert answer(sql, dialect).flags == ("non_deterministic",)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "clock"),
+    [
+        *(("sqlite", clock) for clock in ("CURRENT_DATE", "date('now')", "date()", "datetime('now', '-1 day')")),
+        *(("sqlite", clock) for clock in ("strftime('%Y', 'now')", "julianday('NOW')", "CURRENT_TIMESTAMP")),
+        *(("postgres", clock) for clock in ("now()", "CURRENT_DATE", "CAST('now' AS TIMESTAMP)", "clock_timestamp()")),
+        *(("mysql", clock) for clock in ("now()", "curdate()", "sysdate()")),
+    ],
+)
+def test_the_clock_is_noted_and_raises_no_doubt(dialect: str, clock: str):
+    described = answer(f"SELECT id FROM song WHERE title < {clock}", dialect)
+
+    assert (described.kinds, described.flags) == (("depends_on_time",), ())
+
+
+@pytest.mark.parametrize(
+    "fixed", ["date('2024-01-01')", "strftime('%Y', title)", "'now'", "lower('now')", "CAST('now' AS TEXT)"]
+)
+def test_a_fixed_time_is_not_called_the_clock(fixed: str):
+    assert answer(f"SELECT id FROM song WHERE title < {fixed}").kinds == ()
 
 
 @given(query=queries(), other=queries(), one=spellings, two=spellings)

@@ -11,12 +11,30 @@ from feedback_pipeline_tests.curation.random_queries import COLUMNS, database
 
 _DATABASE = database()
 _OPERANDS = ["a", "b", "c", "0", "1", "2", "- 1", "1 + 1", "1.0", "'x'", "'X'", "'1'", "'%'", "NULL", "TRUE", '"zzz"']
-_OPERATORS = ["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT", "LIKE", "NOT LIKE"]
+_OPERANDS += [
+    "abs(- 1)",
+    "coalesce(a, 1)",
+    "coalesce(1, a)",
+    "coalesce(NULL, c)",
+    "ifnull(c, 'x')",
+    "''",
+    "'_'",
+    "'x%'",
+]
+_OPERATORS = ["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT", "LIKE", "NOT LIKE", "GLOB"]
 
 comparisons = st.builds("{} {} {}".format, *(st.sampled_from(part) for part in (_OPERANDS, _OPERATORS, _OPERANDS)))
+betweens = st.builds(
+    "{} {} {} AND {}".format,
+    st.sampled_from(_OPERANDS),
+    st.sampled_from(["BETWEEN", "NOT BETWEEN"]),
+    st.sampled_from(_OPERANDS),
+    st.sampled_from(_OPERANDS),
+)
 conditions = st.recursive(
     st.one_of(
         comparisons,
+        betweens,
         st.sampled_from(
             [*_OPERANDS, "EXISTS (SELECT 1)", "EXISTS (SELECT 1 WHERE 0)", "1 IN (1, 2)", "a IN (1, NULL)"]
         ),
@@ -25,6 +43,9 @@ conditions = st.recursive(
         st.builds("({} AND {})".format, inner, inner),
         st.builds("({} OR {})".format, inner, inner),
         st.builds("(NOT {})".format, inner),
+        st.builds("CASE WHEN {} THEN {} WHEN {} THEN {} END".format, inner, inner, inner, inner),
+        st.builds("CASE {} WHEN {} THEN {} ELSE {} END".format, *[st.sampled_from(_OPERANDS)] * 2, inner, inner),
+        st.builds("iif({}, {}, {})".format, inner, inner, inner),
         st.builds("({0} OR NOT ({0}))".format, inner),
         st.builds("({0} AND NOT ({0}))".format, inner),
     ),
@@ -65,6 +86,20 @@ def test_what_sqlite_finds_was_held_possible(condition: str):
         ("EXISTS (SELECT 1)", {True}),
         ("a = 1 OR 1 = 1", {True}),
         ("a IS NULL OR a IS NOT NULL", {True}),
+        ("'a' LIKE 'a'", {True}),
+        ("1 BETWEEN 0 AND 2", {True}),
+        ("abs(- 1) = 1", {True}),
+        ("coalesce(1, a) = 1", {True}),
+        ("coalesce(a, 'x') IS NOT NULL", {True}),
+        ("CASE WHEN 1 THEN 1 ELSE a END", {True}),
+        ("CASE WHEN a = 1 THEN 1 ELSE 2 END", {True}),
+        ("CASE 1 WHEN 2 THEN a ELSE 1 END", {True}),
+        ("iif(a = 1, 1, 2)", {True}),
+        ("CASE WHEN a = 1 THEN 1 END", {True, None}),
+        ("1 NOT BETWEEN 0 AND 2", {False}),
+        ("3 BETWEEN 0 AND 2", {False}),
+        ("coalesce(a, 1) IS NULL", {False}),
+        ("'a' NOT LIKE 'a'", {False}),
         ("1 = 0", {False}),
         ("'a' = 'b'", {False}),
         ("a = 1 AND 1 = 0", {False}),
@@ -89,6 +124,13 @@ def test_what_data_cannot_decide_is_known(condition: str, expected: set[bool | N
         *("a = 1", "a = b", "a", "'a'", "1 = '1'", "'a' = 'A'", "a LIKE 'x%'", "a LIKE '%' ESCAPE '%'", "a LIKE ''"),
         *("a = 'x' AND a = 'X'", "a = 1 AND a = '1'", "a = 1 AND b = 2", "random() > 1 OR random() <= 1"),
         *("a IN (1)", "(SELECT 1)", "a > 1 OR a < 1"),
+        *(
+            "'a' LIKE 'a' ESCAPE 'a'",
+            "'[a]' GLOB '[a]'",
+            "a BETWEEN 5 AND 1",
+            "a BETWEEN 0 AND 2",
+            "coalesce(a, b) = 1",
+        ),
     ],
 )
 def test_what_data_decides_may_be_anything(condition: str):

@@ -148,6 +148,9 @@ def test_models_that_saw_the_data_are_named_and_what_is_revoked_says_so(used: Pi
     assert receipt["consent"] == "kept"
     assert opted_out_users(used.store) == set()
     assert receipt["trained_models"] == [{"name": "tainted", "trained_on": "text2sql@v2", "note": None}]
+    again = erase(run_here, "--keep-consent")
+    assert again["erasure_id"] != receipt["erasure_id"]
+    assert again["trained_models"] == receipt["trained_models"]
     assert "revoked: erasure; take v4 or later" in run_here("dataset", "list").stdout
     assert "revoked: erasure" in run_here("index", "list").stdout
     gone = run_here("index", "rollback", 2)
@@ -202,7 +205,10 @@ def test_killed_between_doing_and_noting_each_step_the_next_run_finishes(used: P
 
     assert not any_open_erasure(used.store)
     assert whereabouts(used) == set()
-    assert len(list((used.root / "erasures").iterdir())) == 1
+    [path] = (used.root / "erasures").iterdir()
+    receipt = json.loads(path.read_text())
+    # Each attempt was killed at another place, and each had removed all there was.
+    assert {name for name, done in receipt["removed"].items() if done.get("resumed")} == set(receipt["found"])
 
 
 def test_an_import_of_the_same_rows_brings_nothing_back(used: Pipeline, run_here: Run, tmp_path: Path) -> None:
@@ -224,6 +230,7 @@ def test_opting_out_takes_examples_out_at_once(used: Pipeline, run_here: Run) ->
     assert json.loads(result.stdout) == {
         "opted_out": True,
         "known_before": False,
+        "nothing_known": False,
         "withdrawn": 2,
         "examples_taken_out": 2,
         "index_version": 4,

@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from feedback_pipeline.defs.launch import DagsterHomeError, UnknownJobError, dagster_home, run_job
+from feedback_pipeline.defs.launch import DagsterHomeError, UnknownJobError, dagster_home, run_job, wait_for_writers
 from feedback_pipeline_tests.defs.pipeline import Pipeline, correction
 from feedback_pipeline_tests.store.running import ROOT
 
@@ -36,6 +37,29 @@ def test_a_run_after_a_killed_one_does_not_wait_for_it(pipeline: Pipeline, monke
     with dg.DagsterInstance.get() as instance:
         ends = sorted(run.status.value for run in instance.get_runs())
     assert ends == ["FAILURE", "SUCCESS"]
+
+
+def test_an_erasure_waits_for_a_run_whatever_its_tags(tmp_path: Path) -> None:
+    begun, may_end, waited = threading.Event(), threading.Event(), threading.Event()
+
+    @dg.asset
+    def by_hand() -> None:
+        begun.set()
+        may_end.wait(60)
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        run = threading.Thread(target=lambda: dg.materialize([by_hand], instance=instance))
+        waiting = threading.Thread(target=lambda: (wait_for_writers(instance), waited.set()))
+        run.start()
+        assert begun.wait(60)
+        waiting.start()
+        assert not waited.wait(2)
+        # A run that asks for itself does not wait for itself, nor for later ones.
+        [own] = instance.get_runs()
+        wait_for_writers(instance, own.run_id)
+        may_end.set()
+        run.join()
+        assert waited.wait(30)
 
 
 def test_an_unknown_job_names_those_there_are(pipeline: Pipeline) -> None:

@@ -11,7 +11,7 @@ from feedback_pipeline.definitions import defs
 from feedback_pipeline.defs.schedules import nightly_schedule
 from feedback_pipeline.defs.sensors import rebuild_after_erasure, schema_drift_sensor, verified_feedback_sensor
 from feedback_pipeline.drift import follow_schemas
-from feedback_pipeline.store import Interaction, latest_decision_seq, record_many, register_database
+from feedback_pipeline.store import Interaction, check_again, latest_decision_seq, record_many, register_database
 from feedback_pipeline_tests.defs.pipeline import TODAY, YESTERDAY, Pipeline, correction
 
 NIGHT = datetime.fromisoformat("2026-11-05T02:00:00+00:00")
@@ -220,3 +220,20 @@ def test_after_an_erasure_what_others_gave_too_is_built_again(pipeline: Pipeline
 
     assert isinstance(request, dg.RunRequest)
     assert (request.partition_key, done.run_id in str(request.run_key)) == (TODAY.isoformat(), True)
+
+
+def test_evidence_made_anew_outside_a_run_reaches_the_tables_with_the_next(pipeline: Pipeline, lakes: Path):
+    item = correction(1, "SELECT name FROM lake", database_id="lakes", natural_query="all lakes")
+    pipeline.decide(pipeline.submit(item, day=YESTERDAY), "verified", day=YESTERDAY)
+    pipeline.run()
+    before = pipeline.stage("checked_feedback", YESTERDAY.isoformat())["result_digest"].to_pylist()
+    assert pipeline.feedback.stale_feedback_days() == []
+    alter(lakes, "INSERT INTO lake VALUES ('Garda', 346)")
+
+    check_again(pipeline.store, ["lakes"])
+    follow_schemas(pipeline.store, pipeline.settings)
+
+    assert pipeline.feedback.stale_feedback_days() == [YESTERDAY.isoformat()]
+    pipeline.run()
+    assert pipeline.stage("checked_feedback", YESTERDAY.isoformat())["result_digest"].to_pylist() != before
+    assert pipeline.feedback.stale_feedback_days() == []

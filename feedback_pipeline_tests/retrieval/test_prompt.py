@@ -68,6 +68,7 @@ def test_an_attack_can_neither_open_nor_close_what_stands_around_it(text: str):
     line = lines_of(text)[1]
 
     assert not re.search(r"<\s*[/!?|a-z]|-->|\]\]>|\|>|```|\[\s*/?\s*INST", line, re.IGNORECASE)
+    assert not re.search(r"\[/?[A-Z_]{3,}\]", line)
 
 
 @pytest.mark.parametrize("text", [*attacks.HIDDEN, "\u202eabc", "a\u200bb", "\ufeff", "\u3164", "\ud800", "\x1b[2J"])

@@ -115,12 +115,14 @@ def show(
 def list_conflicts(database_id: DatabaseId = None, as_json: output.JsonOption = False) -> None:
     """List questions whose answers contradict each other, rivals side by side with their evidence.
 
-    What is pending, verified or applied counts; what has not been checked yet is checked first. Answers that give the
+    What is pending, verified or applied counts; what has not been checked yet is checked first, and rivals in use are
+    run again, so that all evidence is of one moment. Answers that give the
     same rows are one. Choose by rejecting, or superseding, the others.
     """
     with opened() as (settings, store):
-        from feedback_pipeline.policy import open_conflicts
+        from feedback_pipeline.policy import open_conflicts, renew_rivals
 
+        renew_rivals(store, settings, database_id=database_id)
         found = open_conflicts(store, settings, database_id=database_id)
     if as_json:
         output.print_json({"conflicts": [_conflict_document(conflict) for conflict in found]})
