@@ -7,10 +7,34 @@ GitHub token, the first line of a private key), so the place comes from the patt
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from feedback_pipeline.curation.personal_data import Found, pieces
 from feedback_pipeline.curation.privacy import SECRET
+
+_TOKEN_DETECTORS = (
+    "aws.AWSKeyDetector",
+    "azure_storage_key.AzureStorageKeyDetector",
+    "cloudant.CloudantDetector",
+    "discord.DiscordBotTokenDetector",
+    "github_token.GitHubTokenDetector",
+    "gitlab_token.GitLabTokenDetector",
+    "ibm_cloud_iam.IbmCloudIamDetector",
+    "ibm_cos_hmac.IbmCosHmacDetector",
+    "jwt.JwtTokenDetector",
+    "mailchimp.MailchimpDetector",
+    "openai.OpenAIDetector",
+    "pypi_token.PypiTokenDetector",
+    "sendgrid.SendGridDetector",
+    "slack.SlackDetector",
+    "softlayer.SoftlayerDetector",
+    "square_oauth.SquareOAuthDetector",
+    "stripe.StripeDetector",
+    "telegram_token.TelegramBotTokenDetector",
+    "twilio.TwilioKeyDetector",
+)
+"""Plugins of detect-secrets that know a token by its form."""
 
 _MIN_ENTROPY = 4.4
 _MIN_RANDOM_CHARS = 32
@@ -159,54 +183,10 @@ def _whole_token(text: str, start: int, end: int) -> Found:
 
 @lru_cache(maxsize=1)
 def _detectors() -> dict[str, Any]:
-    from detect_secrets.plugins import (
-        aws,
-        azure_storage_key,
-        basic_auth,
-        cloudant,
-        discord,
-        github_token,
-        gitlab_token,
-        high_entropy_strings,
-        ibm_cloud_iam,
-        ibm_cos_hmac,
-        jwt,
-        keyword,
-        mailchimp,
-        openai,
-        private_key,
-        pypi_token,
-        sendgrid,
-        slack,
-        softlayer,
-        square_oauth,
-        stripe,
-        telegram_token,
-        twilio,
-    )
+    from detect_secrets.plugins import basic_auth, high_entropy_strings, keyword, private_key
 
     return {
-        "tokens": (
-            aws.AWSKeyDetector(),
-            azure_storage_key.AzureStorageKeyDetector(),
-            cloudant.CloudantDetector(),
-            discord.DiscordBotTokenDetector(),
-            github_token.GitHubTokenDetector(),
-            gitlab_token.GitLabTokenDetector(),
-            ibm_cloud_iam.IbmCloudIamDetector(),
-            ibm_cos_hmac.IbmCosHmacDetector(),
-            jwt.JwtTokenDetector(),
-            mailchimp.MailchimpDetector(),
-            openai.OpenAIDetector(),
-            pypi_token.PypiTokenDetector(),
-            sendgrid.SendGridDetector(),
-            slack.SlackDetector(),
-            softlayer.SoftlayerDetector(),
-            square_oauth.SquareOAuthDetector(),
-            stripe.StripeDetector(),
-            telegram_token.TelegramBotTokenDetector(),
-            twilio.TwilioKeyDetector(),
-        ),
+        "tokens": tuple(_detector(name) for name in _TOKEN_DETECTORS),
         "basic_auth": basic_auth.BasicAuthDetector(),
         "private_key": private_key.PrivateKeyDetector(),
         "entropy": high_entropy_strings.Base64HighEntropyString(),
@@ -220,3 +200,8 @@ def _detectors() -> dict[str, Any]:
         ),
         "unquoted": ((keyword.FOLLOWED_BY_EQUAL_SIGNS_REGEX, 5), (keyword.FOLLOWED_BY_COLON_REGEX, 4)),
     }
+
+
+def _detector(name: str) -> Any:
+    module, detector = name.split(".")
+    return getattr(import_module(f"detect_secrets.plugins.{module}"), detector)()
