@@ -1,4 +1,4 @@
-"""``make bench``: measure the pipeline, deduplication's growth and retrieval against its peer."""
+"""``make bench``: measure the pipeline, deduplication's growth, retrieval and the API, each beside a peer."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import checks, deduplication, pipeline, retrieval
+from benchmarks.api import report
 
 app = typer.Typer(help=__doc__)
 
@@ -22,6 +23,7 @@ def everything(
         pipeline.measure(rows, corpus, mapping or [])
         deduplication.measure()
         retrieval.measure()
+        report.measure(100_000, 20, None)
 
 
 @app.command("pipeline")
@@ -55,6 +57,16 @@ def deduplication_only() -> None:
 def retrieval_only() -> None:
     """Question to examples, against sentence-transformers and a filtered LanceDB query."""
     retrieval.measure()
+
+
+@app.command("api")
+def api_only(
+    waiting: Annotated[int, typer.Option(help="Corrections that wait in the queue.")] = 100_000,
+    seconds: Annotated[float, typer.Option(help="How long the clients send.")] = 20,
+    database_url: Annotated[str | None, typer.Option(help="An empty Postgres database instead of SQLite.")] = None,
+) -> None:
+    """Fifty clients at once: requests/s, percentiles, the queue page, and whether anything was lost or doubled."""
+    report.measure(waiting, seconds, database_url)
 
 
 if __name__ == "__main__":

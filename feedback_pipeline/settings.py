@@ -95,6 +95,39 @@ class Settings(BaseSettings):
     failure_webhook_url: str | None = Field(
         default=None, description="Where the run-failure sensor posts JSON, if anywhere."
     )
+    jwt_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of HS256 tokens, at least 32 bytes; default on 127.0.0.1: a generated jwt.key.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where the public keys of your identity provider lie, instead of a secret."
+    )
+    jwt_algorithms: str = Field(
+        default="RS256,ES256", description="Algorithms accepted with keys from the JWKS URL, separated by commas."
+    )
+    jwt_issuer: str = Field(default="feedback-pipeline", description="Tokens must name this issuer (iss).")
+    jwt_audience: str = Field(default="feedback-pipeline", description="Tokens must name this audience (aud).")
+    api_rate_limit: str = Field(
+        default="1200/minute", description="Requests one caller may send to the API, such as 20/second."
+    )
+    api_sign_in_rate_limit: str = Field(
+        default="20/minute", description="Sign-ins and refused tokens that one address may send."
+    )
+    api_max_body_bytes: int = Field(
+        default=1024 * 1024, ge=1_024, description="Larger request bodies are refused by the API."
+    )
+    api_origins: str = Field(
+        default="", description="Web origins whose pages may use the widget, such as https://app.example.com, …"
+    )
+    api_busy_timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="How long an API request waits for a busy store before it answers 503."
+    )
+    reservation_minutes: float = Field(
+        default=10.0, gt=0, le=1_440, description="How long a reviewer has an item of the queue for themselves."
+    )
+    reviewers_per_item: int = Field(
+        default=1, ge=1, le=9, description="Distinct reviewers who must agree before feedback is verified or rejected."
+    )
 
     @field_validator("storage_root")
     @classmethod

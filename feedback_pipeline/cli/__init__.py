@@ -18,12 +18,16 @@ from feedback_pipeline.cli import (
     erase,
     importing,
     index,
+    insights,
     models,
     opt_out,
     retrieve,
     review,
     run,
+    serve,
     status,
+    token,
+    triage,
 )
 from feedback_pipeline.cli.boundary import ErrorBoundary
 
@@ -56,8 +60,10 @@ for module in (
     importing,
     databases,
     review,
+    triage,
     run,
     status,
+    insights,
     retrieve,
     dataset,
     index,
@@ -65,6 +71,8 @@ for module in (
     opt_out,
     erase,
     doctor,
+    serve,
+    token,
     dev,
 ):
     module.register(app)

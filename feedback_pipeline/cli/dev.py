@@ -1,13 +1,12 @@
 """``feedback-pipeline dev``: the development servers."""
 
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from feedback_pipeline.cli.children import ourselves, run_together
 from feedback_pipeline.settings import get_settings
 
 
@@ -17,10 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def dev(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address the Dagster UI listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    api_port: Annotated[int, typer.Option(help="Port of the API, on 127.0.0.1.")] = 8000,
 ) -> None:
-    """Serve the Dagster UI with the daemon, so that schedule and sensors are alive. Ctrl-C ends it."""
+    """Serve the Dagster UI with its daemon, and the API with the review pages. Ctrl-C ends all of it.
+
+    When one of the two ends, so does the other.
+    """
     from feedback_pipeline.defs.launch import dagster_home
     from feedback_pipeline.store import open_store
 
@@ -29,7 +32,9 @@ def dev(
     home = dagster_home(settings)
     location = ["-w", "workspace.yaml"] if Path("workspace.yaml").is_file() else ["-m", "feedback_pipeline.definitions"]
     typer.echo(f"Dagster UI on http://{host}:{port} (home {home})", err=True)
-    command = [sys.executable, "-m", "dagster", "dev", *location, "-h", host, "-p", str(port)]
-    # A shell script that puts this in the background makes it ignore Ctrl-C, and with that every wish to end it.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execv(sys.executable, command)  # noqa: S606 - the same interpreter, so that signals reach Dagster itself
+    run_together(
+        {
+            "Dagster": [sys.executable, "-m", "dagster", "dev", *location, "-h", host, "-p", str(port)],
+            "The API": ourselves("serve", "--host", "127.0.0.1", "--port", str(api_port)),
+        }
+    )

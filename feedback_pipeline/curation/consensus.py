@@ -12,6 +12,8 @@ from feedback_pipeline.curation.conflicts import Answer, Claim, answers_by_quest
 
 FLAGGED, BURST, NOT_EXECUTED = "flagged", "burst", "not executed"
 REJECTED_BEFORE, CONFLICT, TOO_FEW_USERS = "rejected before", "conflict", "too few users"
+FAILED = "failed check: "
+"""Begins the reason of what fails a check; its name follows."""
 
 USER_SHARE = "too much from one user"
 
@@ -170,4 +172,4 @@ def _unread(claims: list[Claim]) -> dict[str, str]:
 
 
 def _failure(claim: Claim) -> str:
-    return f"failed check: {claim.failed_check or 'parses'}"
+    return f"{FAILED}{claim.failed_check or 'parses'}"

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
+from feedback_pipeline.defs.jobs import ONE_AT_A_TIME
 from feedback_pipeline.defs.requests import assets_of_a_day
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.rules import apply_rules
@@ -19,6 +20,7 @@ from feedback_pipeline.store import any_open_erasure
 
 NIGHTLY, PROMOTE, ERASURE = "nightly_aggregation", "promote_verified", "erasure"
 _LONGEST_WAIT_S, _PAUSE_S = 1_800, 1.0
+_LONGEST_COURTESY_S, _HEARTBEAT_S = 600, 120
 _UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
@@ -90,6 +92,7 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
     job, results = defs.resolve_job_def(name), []
     with only_run(dagster_home(settings)) as instance:
         results += _erasures(defs, instance, asked_for=name == ERASURE)
+        _let_the_daemon_finish(instance)
         if name in (NIGHTLY, PROMOTE):
             # What the rules decide makes days stale, so they come first; the asset of the run then finds nothing to do.
             apply_rules(Feedback().store, settings)
@@ -136,6 +139,29 @@ def wait_for_writers(instance: dg.DagsterInstance, current_run: str | None = Non
             print(f"waiting for run {run_id} to end; if it is dead, end it in Dagster", file=sys.stderr)
             told = run_id
         time.sleep(_PAUSE_S)
+
+
+def _let_the_daemon_finish(instance: dg.DagsterInstance) -> None:
+    """Wait while a living daemon has a run that writes the tables: else the older reading might be published last.
+
+    The daemon holds its next one back while ours is under way, by the same tag. Runs that a dead daemon left behind are
+    not waited for, and no run longer than ten minutes.
+    """
+    deadline, told = time.monotonic() + _LONGEST_COURTESY_S, False
+    writing = dg.RunsFilter(statuses=_UNDER_WAY, tags=ONE_AT_A_TIME)
+    while _daemon_is_alive(instance) and time.monotonic() < deadline:
+        under_way = [run for run in instance.get_runs(writing) if not IN_PROCESS.items() <= run.tags.items()]
+        if not under_way:
+            return
+        if not told:
+            print(f"waiting for run {under_way[0].run_id} of the daemon to end", file=sys.stderr)
+            told = True
+        time.sleep(_PAUSE_S)
+
+
+def _daemon_is_alive(instance: dg.DagsterInstance) -> bool:
+    beats = instance.get_daemon_heartbeats().values()
+    return any(time.time() - beat.timestamp < _HEARTBEAT_S for beat in beats)
 
 
 def _unfinished_before(instance: dg.DagsterInstance, current_run: str | None) -> str | None:

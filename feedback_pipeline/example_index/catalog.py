@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from feedback_pipeline.tables.files import filesystem, read_json, write_json
@@ -195,6 +196,15 @@ class IndexCatalog:
     def note(self, publication: Publication) -> None:
         """Leave the note of a publication, before any tag points at it."""
         write_json(self._note_path(publication.table_version), asdict(publication))
+
+    def published_at(self, publication: Publication) -> datetime | None:
+        """Return when the note of a publication was left, or None where the storage does not say."""
+        fs, inner = filesystem(self._note_path(publication.table_version))
+        try:
+            written = fs.modified(inner)
+        except (OSError, NotImplementedError):
+            return None
+        return written if written.tzinfo else written.replace(tzinfo=UTC)
 
     def revoke(self, publication: Publication, reason: str) -> None:
         """Let the note of a publication say that it is gone for good, and why."""

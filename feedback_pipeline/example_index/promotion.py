@@ -10,6 +10,7 @@ import pyarrow as pa
 from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.example_index.publish import PublishResult, publish
 from feedback_pipeline.store.decisions import decide
+from feedback_pipeline.store.example_sources import note_sources
 from feedback_pipeline.store.queries import ids_by_status
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def promote(
     """Publish ``embedded`` (schemas.embedded_feedback) and bring the statuses in the store in line with it.
 
     Examples that rest on feedback no longer in use are left out, whatever ``embedded`` says.
-    Statuses follow from what is live, not from what this call changed, so a crash between the two is mended next time.
+    Statuses, and which feedback an example rests on, follow from what is live, not from what this call changed, so a
+    crash between the steps is mended next time.
 
     Raises:
         IndexCheckError: the index built is not what was asked for; the former publication stays live.
@@ -67,7 +69,9 @@ def promote(
     export_encoder(catalog.root, encoder)
     embedded = still_vouched_for(store, embedded)
     published = publish(catalog, embedded, encoder.fingerprint, vector_index_min_rows=vector_index_min_rows)
-    live = {feedback_id for ids in embedded["feedback_ids"].to_pylist() for feedback_id in ids}
+    sources = _sources(embedded)
+    note_sources(store, sources)
+    live = {feedback_id for _, feedback_id in sources}
     payload = {"index_version": published.publication.version}
     newly = sorted(live.intersection(ids_by_status(store, "verified")))
     gone = sorted(ids_by_status(store, "applied").difference(live))
@@ -80,3 +84,8 @@ def promote(
         sum(decision.outcome == "done" for decision in applied),
         sum(decision.outcome == "done" for decision in set_aside),
     )
+
+
+def _sources(examples: pa.Table) -> list[tuple[str, str]]:
+    rows = zip(examples["example_id"].to_pylist(), examples["feedback_ids"].to_pylist(), strict=True)
+    return [(example_id, feedback_id) for example_id, ids in rows for feedback_id in ids]

@@ -10,6 +10,7 @@ import numpy as np
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from feedback_pipeline.example_index.fair_limit import FairLimit
 from feedback_pipeline.tables.files import filesystem
 
 ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
@@ -26,7 +27,7 @@ def encoder_folder(root: str, fingerprint: str) -> str:
 
 
 class QueryEncoder:
-    """A published encoder.
+    """A published encoder. Thread-safe; as many texts are embedded at a time as there are processors.
 
     Args:
         folder: local folder with ENCODER_FILES.
@@ -60,7 +61,12 @@ class QueryEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(facts["max_tokens"])
-        self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        # A text is too short to be shared out: threads of its own cost it twice the processor time, most of it waiting.
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        model = str(folder / "model.onnx")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._limit = FairLimit(_processors())
 
     def encode(self, text: str) -> np.ndarray:
         """Return the unit vector of one text: float32 of shape (dimension,)."""
@@ -70,11 +76,17 @@ class QueryEncoder:
             "input_ids": np.array([tokens.ids], dtype=np.int64),
             "attention_mask": np.array([tokens.attention_mask], dtype=np.int64),
         }
-        return np.asarray(self._session.run(None, inputs)[0])[0]
+        with self._limit:
+            return np.asarray(self._session.run(None, inputs)[0])[0]
 
     def encode_all(self, texts: list[str]) -> np.ndarray:
         """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""
         return np.stack([self.encode(text) for text in texts])
+
+
+def _processors() -> int:
+    # Fewer than the machine has where this process is kept to some of them.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_encoder(root: str, fingerprint: str) -> QueryEncoder:

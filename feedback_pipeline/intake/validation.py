@@ -1,5 +1,6 @@
 """What a row has to be before the store sees it; every refusal names the field and the reason."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -175,8 +176,8 @@ class InteractionRow(_Row):
     def _chunks_differ(self) -> "InteractionRow":
         ranked = self._ranked()
         for field in ("rank", "chunk_id"):
-            found = [getattr(chunk, field) for chunk in ranked]
-            twice = sorted({value for value in found if found.count(value) > 1})
+            found = Counter(getattr(chunk, field) for chunk in ranked)
+            twice = sorted(value for value, count in found.items() if count > 1)
             if twice:
                 raise ValueError(f"chunks repeat the {field} {', '.join(str(value) for value in twice)}")
         return self

@@ -60,11 +60,19 @@ from feedback_pipeline.store.interactions import (
     Interaction,
     RetrievedExample,
     UnknownInteractionError,
-    rate,
     record_many,
 )
 from feedback_pipeline.store.opt_outs import OptedOutError, OptOut, opt_out, opted_out_users, undo_opt_out
 from feedback_pipeline.store.queries import count_by_source, count_by_status, get_feedback, ids_by_status, list_feedback
+from feedback_pipeline.store.ratings import Speaker, rate
+from feedback_pipeline.store.receiving import (
+    Entry,
+    KeyReusedError,
+    OtherDatabaseError,
+    Recorded,
+    record_once,
+    submit_once,
+)
 from feedback_pipeline.store.schema_reading import DatabaseUnreachableError, InvalidDdlError, Schema
 from feedback_pipeline.store.submissions import Submission, Submitted, submit_many
 from feedback_pipeline.store.trained_models import TrainedModel, list_models, models_trained_on, note_model
@@ -92,16 +100,21 @@ __all__ = [
     "Database",
     "DatabaseUnreachableError",
     "Decision",
+    "Entry",
     "Erasure",
     "Event",
     "HashKeyError",
     "IllegalTransitionError",
     "Interaction",
     "InvalidDdlError",
+    "KeyReusedError",
     "OptOut",
     "OptedOutError",
+    "OtherDatabaseError",
+    "Recorded",
     "RetrievedExample",
     "Schema",
+    "Speaker",
     "Status",
     "Store",
     "StoreUnavailableError",
@@ -151,6 +164,7 @@ __all__ = [
     "rate",
     "record_checks",
     "record_many",
+    "record_once",
     "records_of",
     "register_database",
     "remove_user",
@@ -162,6 +176,7 @@ __all__ = [
     "submissions_of_day",
     "submissions_standing",
     "submit_many",
+    "submit_once",
     "texts_of",
     "transition",
     "undo_opt_out",

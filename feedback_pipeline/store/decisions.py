@@ -3,7 +3,7 @@
 What is allowed stands in ``transitions``; here it is carried out, once, however many decide at the same time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from feedback_pipeline.store.transitions import (
 )
 from feedback_pipeline.store.types import canonical_json
 
-Outcome = Literal["done", "unchanged", "refused", "unknown"]
+Outcome = Literal["done", "noted", "unchanged", "refused", "reserved", "unknown"]
 
 NO_CHECK = "none"
 """What an override stands above where no check had failed: nothing that fails later."""
@@ -46,11 +46,23 @@ class CheckRecord:
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of one feedback; ``unchanged``: it already was so. ``detail`` says why it was not done."""
+    """What became of one feedback; ``unchanged``: it already was so. ``detail`` says why it was not done.
+
+    ``noted`` and ``reserved`` are answers of a ``Permit``. ``code`` names for programs what ``detail`` explains:
+    ``illegal_transition``, ``checks_failed``, ``moved_on`` (it was not as expected) or what a ``Permit`` says.
+    """
 
     feedback_id: str
     outcome: Outcome
     detail: str | None = None
+    code: str | None = None
+
+
+Permit = Callable[[Session, list[str]], Mapping[str, Decision]]
+"""Asked in the transaction of a decision, under its lock, about the ids that are to be decided.
+
+What it returns is the answer for these, and they are not decided; it may write beside the decision.
+"""
 
 
 @dataclass(frozen=True)
@@ -112,9 +124,18 @@ def _write_checks(session: Session, records: list[CheckRecord]) -> None:
     statement = (
         update(FeedbackRow)
         .where(FeedbackRow.feedback_id == bindparam("id"))
-        .values(checks=bindparam("c"), checks_key=bindparam("k"), checks_passed=bindparam("p"), updated_at=now)
+        .values(
+            checks=bindparam("c"),
+            checks_key=bindparam("k"),
+            checks_passed=bindparam("p"),
+            flagged=bindparam("f"),
+            updated_at=now,
+        )
     )
-    values = [{"id": r.feedback_id, "c": r.checks, "k": r.checks_key, "p": r.passed} for r in records]
+    values = [
+        {"id": r.feedback_id, "c": r.checks, "k": r.checks_key, "p": r.passed, "f": bool(r.checks.get("flags"))}
+        for r in records
+    ]
     session.connection().execute(statement, values)
     events = [
         event_row(r.feedback_id, Event.CHECKED, now, payload={"passed": r.passed, "checks_key": r.checks_key})
@@ -132,14 +153,15 @@ def decide(
     reason: str | None = None,
     payload: dict[str, Any] | None = None,
     expected: str | None = None,
+    permit: Permit | None = None,
 ) -> list[Decision]:
     """Let ``event`` happen to all of ``feedback_ids`` in one transaction; return a decision per distinct id.
 
     ``verified`` needs passed checks, or ``payload={"override": True}`` and a reason; the event then names the
     ``overridden_check``, so that the override does not cover another one that fails later. ``expected`` is the
     status the caller saw (a page that has been open for a while): feedback that has moved on since is
-    refused. Of several callers that decide the same feedback at the same time one gets ``done``. Raises
-    ValueError when ``event`` is not a deciding one.
+    refused. Of several callers that decide the same feedback at the same time one gets ``done``. ``permit`` has the
+    last word on what is to be decided. Raises ValueError when ``event`` is not a deciding one.
     """
     order = _Order(_deciding(event), actor, reason, payload, None if expected is None else Status(expected))
     ids = list(dict.fromkeys(feedback_ids))
@@ -151,7 +173,10 @@ def decide(
     wanted = [feedback_id for feedback_id in ids if decisions[feedback_id].outcome == "done"]
     if wanted:
         with store.begin() as session:
-            decisions.update(_carry_out(session, wanted, seen, order))
+            lock(session, "events")
+            held = permit(session, wanted) if permit else {}
+            decisions.update(held)
+            decisions.update(_carry_out(session, [i for i in wanted if i not in held], seen, order))
     return list(decisions.values())
 
 
@@ -206,13 +231,14 @@ def _judge(feedback_id: str, seen: Any, order: _Order) -> Decision:
     if seen.status == TARGET[order.event]:
         return Decision(feedback_id, "unchanged", f"It already is {seen.status}.")
     if order.expected is not None and seen.status != order.expected:
-        return Decision(feedback_id, "refused", f"It is no longer {order.expected} but {seen.status}: look again.")
+        detail = f"It is no longer {order.expected} but {seen.status}: look again."
+        return Decision(feedback_id, "refused", detail, "moved_on")
     try:
         next_status(feedback_id, Status(seen.status), order.event)
     except IllegalTransitionError as error:
-        return Decision(feedback_id, "refused", str(error))
+        return Decision(feedback_id, "refused", str(error), "illegal_transition")
     if order.event == Event.VERIFIED and not seen.checks_passed and not order.overrides_checks:
-        return Decision(feedback_id, "refused", _unchecked(seen.checks_passed))
+        return Decision(feedback_id, "refused", _unchecked(seen.checks_passed), "checks_failed")
     return Decision(feedback_id, "done")
 
 
@@ -222,7 +248,7 @@ def _unchecked(passed: bool | None) -> str:
 
 
 def _carry_out(session: Session, ids: list[str], seen: dict[str, Any], order: _Order) -> dict[str, Decision]:
-    lock(session, "events")
+    """Decide ``ids``; return decisions for those that someone else decided first. The caller holds the lock."""
     now = utc_now()
     won: set[str] = set()
     for status in Status:
@@ -250,4 +276,5 @@ def _too_late(feedback_id: str, present: Any, order: _Order) -> Decision:
     decision = _judge(feedback_id, present, order)
     if decision.outcome in {"unchanged", "unknown"}:
         return decision
-    return Decision(feedback_id, "refused", f"Someone else made it {present.status} meanwhile: look again.")
+    detail = f"Someone else made it {present.status} meanwhile: look again."
+    return Decision(feedback_id, "refused", detail, "moved_on")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,14 @@ from feedback_pipeline.store import migrations
 from feedback_pipeline.store.errors import OTHER_URL, StoreUnavailableError, clear_errors, unavailable
 from feedback_pipeline.store.identity import UserHasher
 from feedback_pipeline.store.types import canonical_json
+from feedback_pipeline.store.write_turns import TurnTimeoutError, WriteTurns
 
 BUSY_TIMEOUT_S = 30.0
 
-LOCKS = {"migrations": 1, "events": 2, "interactions": 3, "databases": 4}
+CONNECTIONS_KEPT, MORE_CONNECTIONS = 20, 20
+"""Of one process: as many as the API works on requests at the same time, half of them only while there is a rush."""
+
+LOCKS = {"migrations": 1, "events": 2, "interactions": 3, "databases": 4, "triage": 5}
 LOCK_SPACE = 0x0FEEDBAC
 """First half of Postgres' advisory lock keys, so that ours never meet another program's."""
 
@@ -32,10 +36,19 @@ READ_OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Store:
-    """The open system of record. ``hash_user`` turns a raw user id into what is stored instead."""
+    """The open system of record.
+
+    Attributes:
+        engine: where transactions run.
+        hash_user: turns a raw user id into what is stored instead.
+        turn: what a writer of this process holds. SQLite has one writer, and whoever finds it at work sleeps and looks
+            again, so that some wait for seconds while others pass; threads that take turns wait for the work alone.
+
+    """
 
     engine: Engine
     hash_user: Callable[[str], str]
+    turn: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -43,7 +56,7 @@ class Store:
 
         Raises StoreUnavailableError when the database cannot be reached or written.
         """
-        with clear_errors(self.engine.url), Session(self.engine) as session, session.begin():
+        with self.turn(), clear_errors(self.engine.url), Session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
@@ -71,16 +84,21 @@ def lock(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(LOCK_SPACE, LOCKS[name])))
 
 
-def open_store(settings: Settings, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+def open_store(settings: Settings, *, busy_timeout_s: float | None = None) -> Store:
     """Open the store that ``settings`` name, creating and migrating it where needed.
 
-    ``busy_timeout_s`` is how long to wait for another writer on SQLite. Raises StoreUnavailableError with the
-    way out when the database cannot be reached, opened or written.
+    ``busy_timeout_s`` is how long to wait for another writer or a free connection. By default, writers on Postgres
+    wait for each other without end. Raises StoreUnavailableError with the way out when the database cannot be
+    reached, opened or written.
     """
     url = _url(settings.store_url)
+    hasher = UserHasher(settings)
     if url.get_backend_name() == "sqlite":
         _prepare_file(url)
-    store = Store(_engine(url, busy_timeout_s), UserHasher(settings))
+        seconds = BUSY_TIMEOUT_S if busy_timeout_s is None else busy_timeout_s
+        store = Store(_sqlite_engine(url, seconds), hasher, _turns(url, seconds))
+    else:
+        store = Store(_postgres_engine(url, busy_timeout_s), hasher)
     try:
         _migrate(store)
     except migrations.NewerStoreError as error:
@@ -115,18 +133,61 @@ def _url(text: str) -> URL:
     return url
 
 
-def _engine(url: URL, busy_timeout_s: float) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, busy_timeout_s)
+def _postgres_engine(url: URL, busy_timeout_s: float | None) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True, json_serializer=canonical_json)
+        engine = _new_engine(url, busy_timeout_s, pool_pre_ping=True)
     except ImportError as error:
         way_out = "Run `pip install feedback-pipeline[postgres]`."
         raise unavailable(url, "the Postgres driver psycopg is not installed", way_out) from error
+    if busy_timeout_s is not None:
+        _limit_waiting(engine, busy_timeout_s)
+    return engine
+
+
+def _limit_waiting(engine: Engine, seconds: float) -> None:
+    """Have Postgres give up waiting for a lock, and the driver for a server that does not answer."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+        options.setdefault("connect_timeout", max(2, round(seconds)))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {round(seconds * 1_000)}")
+        connection.commit()
+
+
+def _new_engine(url: URL, pool_timeout_s: float | None, **options: Any) -> Engine:
+    return create_engine(
+        url,
+        json_serializer=canonical_json,
+        # Errors are logged, and what is stored has no business in a log.
+        hide_parameters=True,
+        pool_size=CONNECTIONS_KEPT,
+        max_overflow=MORE_CONNECTIONS,
+        pool_timeout=BUSY_TIMEOUT_S if pool_timeout_s is None else pool_timeout_s,
+        **options,
+    )
+
+
+def _turns(url: URL, busy_timeout_s: float) -> Callable[[], AbstractContextManager[Any]]:
+    turns = WriteTurns()
+
+    @contextmanager
+    def taken() -> Iterator[None]:
+        try:
+            with turns.taken(busy_timeout_s):
+                yield
+        except TurnTimeoutError as error:
+            raise unavailable(
+                url, "database is locked", "Another part of this process is writing: try again."
+            ) from error
+
+    return taken
 
 
 def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
-    engine = create_engine(url, json_serializer=canonical_json, connect_args={"timeout": busy_timeout_s})
+    engine = _new_engine(url, busy_timeout_s, connect_args={"timeout": busy_timeout_s})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

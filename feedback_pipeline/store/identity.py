@@ -2,17 +2,11 @@
 
 import hashlib
 import hmac
-import os
-import secrets
-import time
 from functools import cached_property
 from pathlib import Path
 
+from feedback_pipeline.key_files import KeyCutShortError, key_from_file
 from feedback_pipeline.settings import Settings
-
-KEY_BYTES = 32
-KEY_CHARS = 2 * KEY_BYTES
-WAIT_S = 2.0
 
 
 class HashKeyError(RuntimeError):
@@ -45,32 +39,10 @@ class UserHasher:
 
 def _key_from_file(path: Path) -> bytes:
     try:
-        _create_once(path)
-        return _read(path)
+        return key_from_file(path).encode()
+    except KeyCutShortError as error:
+        way_out = "Restore it from a backup; delete it only if the store holds no users yet."
+        raise HashKeyError(f"The hash key {error}. {way_out}") from error
     except OSError as error:
         way_out = "Make it readable for this user, or set FEEDBACK_HASH_KEY."
         raise HashKeyError(f"The hash key {path} cannot be used: {error.strerror}. {way_out}") from error
-
-
-def _create_once(path: Path) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # O_EXCL: of several processes that start at once, exactly one makes the key.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES))
-
-
-def _read(path: Path) -> bytes:
-    # Its creator may be between creating and writing it.
-    deadline = time.monotonic() + WAIT_S
-    while len(key := path.read_text().strip()) < KEY_CHARS:
-        if time.monotonic() > deadline:
-            way_out = "Restore it from a backup; delete it only if the store holds no users yet."
-            raise HashKeyError(f"The hash key {path} is cut short ({len(key)} of {KEY_CHARS} characters). {way_out}")
-        time.sleep(0.02)
-    return key.encode()

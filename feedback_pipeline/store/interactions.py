@@ -5,20 +5,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import utc_now
 from feedback_pipeline.store.lookups import Key, among, batches, ids_by_key
 from feedback_pipeline.store.models import InteractionRow, RetrievedChunkRow, RetrievedExampleRow
-from feedback_pipeline.store.opt_outs import OptedOutError, opted_out_of
+from feedback_pipeline.store.opt_outs import opted_out_of
 from feedback_pipeline.store.types import require_zone
 
 KINDS = ("text2sql", "rag")
 RATINGS = (1, -1)
 NOT_STORED = 0
 """What stands for the id of an interaction whose user has opted out; ids begin with 1."""
+CHILDREN = ((RetrievedChunkRow, "chunks"), (RetrievedExampleRow, "examples"))
+"""Tables of what was retrieved, and the field of an interaction each comes from."""
 
 
 class UnknownInteractionError(LookupError):
@@ -56,7 +58,8 @@ class Interaction:
     """One answered question. ``user_id`` is the raw id and is hashed on storing; times are aware.
 
     ``feedback`` is 1 (up), -1 (down) or None. ``created_at`` and ``rated_at`` are the source's own times;
-    default: now. The same (source, client_key) is stored once.
+    default: now. The same (source, client_key) is stored once. ``retrieval_id`` is what the search for examples
+    answered with.
     """
 
     kind: Literal["text2sql", "rag"]
@@ -74,6 +77,7 @@ class Interaction:
     examples: Sequence[RetrievedExample] = ()
     client_key: str | None = None
     source: str = "user_feedback"
+    retrieval_id: str | None = None
 
     @property
     def key(self) -> Key | None:
@@ -93,7 +97,7 @@ def record_many(store: Store, interactions: Iterable[Interaction]) -> list[tuple
     """
     interactions = list(interactions)
     for item in interactions:
-        _validate(item)
+        validate(item)
     users = [None if item.user_id is None else store.hash_user(item.user_id) for item in interactions]
     with store.begin() as session:
         if any(users) or any(item.key for item in interactions):
@@ -109,29 +113,11 @@ def _record(session: Session, interactions: list[_OfUser]) -> list[tuple[int, bo
         session, InteractionRow, InteractionRow.interaction_id, (item.key for item, _ in interactions if item.key)
     )
     new, positions = _first_of_each(interactions, known)
-    ids = _insert(session, new)
+    ids = insert_interactions(session, new)
     return [
         (known[item.key], False) if item.key in known else (ids[position], is_first)
         for (item, _), (position, is_first) in zip(interactions, positions, strict=True)
     ]
-
-
-def rate(store: Store, interaction_id: int, rating: int, reason: str | None = None) -> None:
-    """Set the rating of an interaction to 1 or -1; a later rating replaces an earlier one.
-
-    Raises ValueError for any other rating, UnknownInteractionError, and OptedOutError where its user has opted out.
-    """
-    _validate_rating(f"interaction {interaction_id}", rating)
-    now = utc_now()
-    values = {"feedback": rating, "feedback_reason": reason, "rated_at": now, "rating_recorded_at": now}
-    statement = update(InteractionRow).where(InteractionRow.interaction_id == interaction_id).values(values)
-    with store.begin() as session:
-        lock(session, "interactions")
-        rated = session.execute(statement.returning(InteractionRow.user_hash)).one_or_none()
-        if rated is None:
-            raise UnknownInteractionError(interaction_id)
-        if opted_out_of(session, [rated.user_hash]):
-            raise OptedOutError(f"the user of interaction {interaction_id} has opted out: the rating was not stored.")
 
 
 def require_interactions(session: Session, interaction_ids: Iterable[int | None]) -> None:
@@ -144,20 +130,22 @@ def require_interactions(session: Session, interaction_ids: Iterable[int | None]
         raise UnknownInteractionError(missing)
 
 
-def _validate(item: Interaction) -> None:
+def validate(item: Interaction) -> None:
+    """Raise ValueError where an interaction has a kind, time, rating or ranks that cannot be."""
     name = f"interaction {item.client_key or repr(item.natural_query[:60])}"
     if item.kind not in KINDS:
         raise ValueError(f"{name}: kind is {item.kind!r}, use one of {', '.join(KINDS)}.")
     require_zone(name, created_at=item.created_at, rated_at=item.rated_at)
     if item.feedback is not None:
-        _validate_rating(name, item.feedback)
+        validate_rating(name, item.feedback)
     for field in ("chunks", "examples"):
         ranks = [child.rank for child in getattr(item, field)]
         if len(set(ranks)) < len(ranks):
             raise ValueError(f"{name}: {field} repeat a rank ({ranks}); number them 1, 2, 3 in the order retrieved.")
 
 
-def _validate_rating(name: str, rating: int) -> None:
+def validate_rating(name: str, rating: int) -> None:
+    """Raise ValueError unless ``rating`` is one of ``RATINGS``; ``name`` says whose it is."""
     if rating not in RATINGS or isinstance(rating, bool):
         raise ValueError(f"{name}: rating is {rating!r}, use 1 for thumbs up or -1 for thumbs down.")
 
@@ -177,13 +165,14 @@ def _first_of_each(interactions: list[_OfUser], known: dict[Key, int]) -> tuple[
     return new, positions
 
 
-def _insert(session: Session, items: list[_OfUser]) -> list[int]:
+def insert_interactions(session: Session, items: list[_OfUser]) -> list[int]:
+    """Insert interactions, each with the hash of its user, and return their ids in order."""
     if not items:
         return []
     now = utc_now()
     statement = insert(InteractionRow).returning(InteractionRow.interaction_id, sort_by_parameter_order=True)
-    ids = list(session.connection().execute(statement, [_row(*item, now) for item in items]).scalars())
-    for table, field in ((RetrievedChunkRow, "chunks"), (RetrievedExampleRow, "examples")):
+    ids = list(session.connection().execute(statement, [interaction_row(*item, now) for item in items]).scalars())
+    for table, field in CHILDREN:
         rows = [
             {"interaction_id": interaction_id, **asdict(child)}
             for interaction_id, (item, _) in zip(ids, items, strict=True)
@@ -194,7 +183,8 @@ def _insert(session: Session, items: list[_OfUser]) -> list[int]:
     return ids
 
 
-def _row(item: Interaction, user_hash: str | None, now: datetime) -> dict[str, Any]:
+def interaction_row(item: Interaction, user_hash: str | None, now: datetime) -> dict[str, Any]:
+    """Return the row under which ``item`` is stored."""
     rated = item.feedback is not None
     return {
         "kind": item.kind,
@@ -208,6 +198,7 @@ def _row(item: Interaction, user_hash: str | None, now: datetime) -> dict[str, A
         "feedback_reason": item.feedback_reason,
         "source": item.source,
         "client_key": item.client_key,
+        "retrieval_id": item.retrieval_id,
         "created_at": item.created_at or now,
         "recorded_at": now,
         "rated_at": (item.rated_at or now) if rated else None,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, literal, select
+from sqlalchemy import ARRAY, ColumnElement, bindparam, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 Item = TypeVar("Item")
@@ -32,6 +33,13 @@ def among(session: Session, column: Any, values: list[Any]) -> ColumnElement[boo
     return column.in_(values)
 
 
+def named(dialect: str, column: Any, parameter: str) -> ColumnElement[bool]:
+    """Return the condition of ``among`` for values that are given by name when a query is executed."""
+    if dialect == "postgresql":
+        return column == bindparam(parameter, type_=ARRAY(column.type)).any_()
+    return column.in_(bindparam(parameter, expanding=True))
+
+
 def ids_by_key(session: Session, model: Any, id_column: Any, keys: Iterable[Key]) -> dict[Key, Any]:
     """Return the ids of those rows of ``model`` that ``keys`` name."""
     by_source: dict[str, list[str]] = {}
@@ -44,3 +52,10 @@ def ids_by_key(session: Session, model: Any, id_column: Any, keys: Iterable[Key]
             rows = session.execute(select(model.client_key, id_column).where(*wanted))
             found.update(((source, client_key), identifier) for client_key, identifier in rows)
     return found
+
+
+def insert_missing(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
+    """Insert ``rows`` into the table of ``model``; those whose key is there already stay as they are."""
+    if rows:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        session.connection().execute(dialect.insert(model).on_conflict_do_nothing(), rows)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -65,6 +66,7 @@ class InteractionRow(Base):
     feedback_reason: Mapped[str | None]
     source: Mapped[str]
     client_key: Mapped[str | None]
+    retrieval_id: Mapped[str | None] = mapped_column(String(36), index=True)
     created_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
     rated_at: Mapped[datetime | None]
@@ -102,13 +104,20 @@ class RetrievedExampleRow(Base):
 
 
 class FeedbackRow(Base):
-    """A correction or rating of one answer. ``status`` is what its events say, kept here for queries."""
+    """A correction or rating of one answer. ``status`` is what its events say, kept here for queries.
+
+    So is ``flagged``, which the checks say. ``review_order`` (minus the expected value of a review: the
+    smallest comes first) to ``in_conflict`` are what orders and filters the queue
+    of reviewers; they are worked out in the background and mean something for pending feedback only.
+    """
 
     __tablename__ = "feedback"
     __table_args__ = (
         UniqueConstraint("source", "client_key"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         Index(None, "status", "created_at"),
+        Index("ix_feedback_queue", "status", "review_order", "created_at", "feedback_id"),
+        Index("ix_feedback_counts", "status", "database_id", "checks_passed", "flagged", "in_conflict"),
         Index(None, "created_at"),
     )
 
@@ -130,8 +139,81 @@ class FeedbackRow(Base):
     checks: Mapped[dict[str, Any] | None]
     checks_key: Mapped[str | None]
     checks_passed: Mapped[bool | None]
+    flagged: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    review_order: Mapped[float] = mapped_column(server_default="0", default=0.0)
+    times_asked: Mapped[int] = mapped_column(server_default="0", default=0)
+    similar_waiting: Mapped[int] = mapped_column(server_default="0", default=0)
+    in_conflict: Mapped[bool] = mapped_column(server_default=false(), default=False)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ReservationRow(Base):
+    """A reviewer has an item of the queue for themselves, until a moment."""
+
+    __tablename__ = "reservations"
+
+    feedback_id: Mapped[str] = mapped_column(ForeignKey("feedback.feedback_id", ondelete="CASCADE"), primary_key=True)
+    reviewer: Mapped[str]
+    until: Mapped[datetime]
+
+
+class ReviewRow(Base):
+    """What one reviewer said about a feedback: ``verified`` or ``rejected``. Append-only; the latest word counts."""
+
+    __tablename__ = "reviews"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    review_seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True)
+    feedback_id: Mapped[str] = mapped_column(ForeignKey("feedback.feedback_id", ondelete="CASCADE"), index=True)
+    reviewer: Mapped[str]
+    verdict: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class RetrievalRow(Base):
+    """A question that examples were looked up for, without the question: ``shown`` counts what it was given.
+
+    No foreign key to the interaction: it is what an agent claims, and is written in bulk behind the answer.
+    """
+
+    __tablename__ = "retrievals"
+    __table_args__ = (Index(None, "at"),)
+
+    retrieval_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    interaction_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    database_id: Mapped[str]
+    index_version: Mapped[int | None] = mapped_column(BigInteger)
+    shown: Mapped[int]
+    at: Mapped[datetime]
+
+
+class RetrievalExampleRow(Base):
+    """An example that one retrieval answered with, or withheld to measure its effect."""
+
+    __tablename__ = "retrieval_examples"
+    # All that counting the uses of an example reads.
+    __table_args__ = (Index("ix_retrieval_examples_uses", "example_id", "retrieval_id", "withheld"),)
+
+    retrieval_id: Mapped[str] = mapped_column(
+        ForeignKey("retrievals.retrieval_id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    example_id: Mapped[str]
+    score: Mapped[float | None]
+    withheld: Mapped[bool]
+
+
+class ExampleSourceRow(Base):
+    """A feedback that an example of the index rests, or once rested, on."""
+
+    __tablename__ = "example_sources"
+
+    example_id: Mapped[str] = mapped_column(primary_key=True)
+    feedback_id: Mapped[str] = mapped_column(
+        ForeignKey("feedback.feedback_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class FeedbackEventRow(Base):

@@ -55,7 +55,8 @@ def opted_out_of(session: Session, user_hashes: Iterable[str | None]) -> set[str
     asked = sorted({user_hash for user_hash in user_hashes if user_hash is not None})
     found: set[str] = set()
     for some in batches(asked):
-        found.update(session.scalars(select(OptOutRow.user_hash).where(among(session, OptOutRow.user_hash, some))))
+        query = select(OptOutRow.user_hash).where(among(session, OptOutRow.user_hash, some))
+        found.update(session.connection().execute(query).scalars())
     return found
 
 

@@ -78,9 +78,9 @@ def _conditions(status: str | None, database_id: str | None, source: str | None 
 
 def flagged_ids(store: Store, *, status: str | None = None, database_id: str | None = None) -> set[str]:
     """Return the ids of feedback that the checks say a person should look at."""
-    flagged = FeedbackRow.checks["flags"].as_string() != "[]"
+    query = select(FeedbackRow.feedback_id).where(FeedbackRow.flagged, *_conditions(status, database_id))
     with store.read() as session:
-        return set(session.scalars(select(FeedbackRow.feedback_id).where(flagged, *_conditions(status, database_id))))
+        return set(session.scalars(query))
 
 
 def reopened_ids(store: Store) -> set[str]:
@@ -123,6 +123,18 @@ def outlines(store: Store, statuses: Iterable[str], *, database_ids: Iterable[st
             return [Outline(*row) for row in session.execute(query)]
         parts = [query.where(among(session, FeedbackRow.database_id, some)) for some in batches(database_ids)]
         return [Outline(*row) for part in parts for row in session.execute(part)]
+
+
+def questions_with(store: Store, statuses: Iterable[str], database_id: str, word: str) -> list[tuple[str, str, str]]:
+    """Return (feedback_id, status, question as in ``outlines``) where the question holds ``word`` in any case."""
+    question = func.coalesce(FeedbackRow.checks["safe_question"].as_string(), FeedbackRow.natural_query)
+    query = select(FeedbackRow.feedback_id, FeedbackRow.status, question).where(
+        FeedbackRow.status.in_(list(statuses)),
+        FeedbackRow.database_id == database_id,
+        FeedbackRow.natural_query.icontains(word, autoescape=True),
+    )
+    with store.read() as session:
+        return list(session.execute(query).tuples())
 
 
 def submissions_around_pending(store: Store, window: timedelta) -> pa.Table:
@@ -169,6 +181,13 @@ def ids_by_status(store: Store, status: str, *, database_id: str | None = None) 
     """Return the ids of all feedback in one status, of one database where that is named."""
     with store.read() as session:
         return set(session.scalars(select(FeedbackRow.feedback_id).where(*_conditions(status, database_id))))
+
+
+def checks_keys(store: Store, status: str, *, database_id: str | None = None) -> list[tuple[str, str, str | None]]:
+    """Return (feedback_id, database_id, checks_key) of all feedback in one status; the key is null where unchecked."""
+    query = select(FeedbackRow.feedback_id, FeedbackRow.database_id, FeedbackRow.checks_key)
+    with store.read() as session:
+        return list(session.execute(query.where(*_conditions(status, database_id))).tuples())
 
 
 def count_by_source(store: Store) -> dict[str, int]:

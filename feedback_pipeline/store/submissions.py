@@ -27,9 +27,10 @@ RANDOM_BITS = (1 << 62) - 1
 class Submission:
     """One piece of feedback as it arrives; whoever accepts it has validated its contents.
 
-    ``user_id`` is the raw id and is hashed on storing. ``client_key`` is the sender's own key: the same
-    (source, client_key) is stored once. ``source`` is ``user_feedback``, ``manual``, ``import`` or any other
-    label. ``created_at`` is the source's own time, aware; default: now.
+    ``user_id`` is the raw id and is hashed on storing; ``user_hash`` stands for it where only the hash is known.
+    ``client_key`` is the sender's own key: the same (source, client_key) is stored once. ``source`` is
+    ``user_feedback``, ``manual``, ``import`` or any other label. ``created_at`` is the source's own time, aware;
+    default: now.
     """
 
     database_id: str
@@ -43,6 +44,7 @@ class Submission:
     source: str = "user_feedback"
     interaction_id: int | None = None
     created_at: datetime | None = None
+    user_hash: str | None = None
 
     @property
     def key(self) -> Key | None:
@@ -78,7 +80,7 @@ def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitt
         require_zone(f"submission {item.client_key or repr(item.natural_query[:60])}", created_at=item.created_at)
     with store.begin() as session:
         lock(session, "events")
-        users = [None if item.user_id is None else store.hash_user(item.user_id) for item in submissions]
+        users = [user_hash_of(store, item) for item in submissions]
         unwanted = opted_out_of(session, users)
         wanted = [(item, user) for item, user in zip(submissions, users, strict=True) if user not in unwanted]
         require_interactions(session, (item.interaction_id for item, _ in wanted))
@@ -94,6 +96,11 @@ def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitt
     return [_REFUSED if user in unwanted else next(in_order) for user in users]
 
 
+def user_hash_of(store: Store, item: Submission) -> str | None:
+    """Return whose submission it is, as it is stored; None where nobody knows."""
+    return item.user_hash if item.user_id is None else store.hash_user(item.user_id)
+
+
 def _assign_ids(
     submissions: list[tuple[Submission, str | None]], known: dict[Key, str]
 ) -> tuple[list[Submitted], list[dict[str, Any]]]:
@@ -104,7 +111,7 @@ def _assign_ids(
         if item.key in known:
             results.append(Submitted(known[item.key], created=False))
             continue
-        row = _row(item, user_hash, now)
+        row = submission_row(item, user_hash, now)
         rows.append(row)
         results.append(Submitted(row["feedback_id"], created=True))
         if item.key:
@@ -112,7 +119,8 @@ def _assign_ids(
     return results, rows
 
 
-def _row(item: Submission, user_hash: str | None, now: datetime) -> dict[str, Any]:
+def submission_row(item: Submission, user_hash: str | None, now: datetime) -> dict[str, Any]:
+    """Return the row under which ``item`` is stored as pending."""
     return {
         "feedback_id": feedback_id_of(item),
         "interaction_id": item.interaction_id,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from feedback_pipeline.store.engine import Store
@@ -15,6 +15,8 @@ from feedback_pipeline.store.models import (
     FeedbackEventRow,
     FeedbackRow,
     InteractionRow,
+    RetrievalExampleRow,
+    RetrievalRow,
     RetrievedChunkRow,
     RetrievedExampleRow,
 )
@@ -101,6 +103,7 @@ def remove_user(store: Store, user_hash: str) -> dict[str, int]:
             session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
         counts = _counts(session, user_hash)
         # Events, chunks and examples go with them: the tables say so (ON DELETE CASCADE).
+        session.execute(delete(RetrievalRow).where(RetrievalRow.retrieval_id.in_(_retrievals(user_hash))))
         session.execute(delete(FeedbackRow).where(FeedbackRow.feedback_id.in_(feedback)))
         session.execute(delete(InteractionRow).where(InteractionRow.interaction_id.in_(interactions)))
     return counts
@@ -130,11 +133,21 @@ def _counts(session: Session, user_hash: str) -> dict[str, int]:
         "interactions": (InteractionRow.interaction_id, interactions),
         "retrieved_chunks": (RetrievedChunkRow.interaction_id, interactions),
         "retrieved_examples": (RetrievedExampleRow.interaction_id, interactions),
+        "retrievals": (RetrievalRow.retrieval_id, _retrievals(user_hash)),
+        "retrieval_examples": (RetrievalExampleRow.retrieval_id, _retrievals(user_hash)),
     }
     return {
         name: session.scalar(select(func.count()).where(column.in_(ids))) or 0
         for name, (column, ids) in conditions.items()
     }
+
+
+def _retrievals(user_hash: str) -> Select[tuple[str]]:
+    """Return the look-ups of examples made for the user's interactions, whichever of the two names the other."""
+    theirs = InteractionRow.user_hash == user_hash
+    named = select(InteractionRow.retrieval_id).where(theirs, InteractionRow.retrieval_id.is_not(None))
+    naming = RetrievalRow.interaction_id.in_(select(InteractionRow.interaction_id).where(theirs))
+    return select(RetrievalRow.retrieval_id).where(or_(RetrievalRow.retrieval_id.in_(named), naming))
 
 
 def scrub(store: Store) -> dict[str, Any]:

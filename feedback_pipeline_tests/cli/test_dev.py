@@ -1,79 +1,37 @@
-"""The development servers: UI and daemon come up together and go away together."""
+"""The development servers: UI, daemon and API come up together and go away together."""
 
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from feedback_pipeline_tests.store.running import ROOT
+from feedback_pipeline_tests.processes import Running, all_gone, free_port, running, wait_for
 
-SECONDS = 90
 QUERY = """{ sensorsOrError(repositorySelector: {repositoryLocationName: "LOCATION", repositoryName: "__repository__"})
   { ... on Sensors { results { name sensorState { status ticks(limit: 1) { status } } } } } }"""
 LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } }"
-
-
-def wait_for(look: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        try:
-            if found := look():
-                return found
-        except (httpx.HTTPError, KeyError, IndexError, TypeError):
-            pass
-        time.sleep(0.3)
-    raise AssertionError(f"{what} did not happen within {SECONDS} seconds")
 
 
 def ask(url: str, query: str) -> dict:
     return httpx.post(f"{url}/graphql", json={"query": query}, timeout=10).json()["data"]
 
 
-def descendants(pid: int) -> set[int]:
-    """Return all processes below ``pid``."""
-    below: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            below |= {int(child), *descendants(int(child))}
-    return below
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.fixture
-def dev(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Start the command on a free port; end it, whatever happened."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "FEEDBACK_STORAGE_ROOT": str(tmp_path / "data"), "FEEDBACK_HASH_KEY": "secret"}
-    environment["DAGSTER_HOME"] = str(tmp_path / "dagster")
-    command = [sys.executable, "-m", "feedback_pipeline.cli", "dev", "--port", str(port)]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    yield process, f"http://127.0.0.1:{port}"
-    for pid in {process.pid, *descendants(process.pid)}:
-        if is_alive(pid):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
+def dev(tmp_path: Path) -> Iterator[tuple[Running, str, str]]:
+    """Start the command on free ports; end it, whatever happened."""
+    ports = free_port(), free_port()
+    with running(tmp_path, "dev", "--port", str(ports[0]), "--api-port", str(ports[1])) as command:
+        yield command, f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
 
 
-def test_ui_and_sensors_come_up_and_everything_ends_with_it(dev: tuple[subprocess.Popen[bytes], str]) -> None:
-    process, url = dev
+def test_ui_sensors_and_api_come_up_and_everything_ends_with_it(dev: tuple[Running, str, str]) -> None:
+    command, url, api = dev
     assert "dagster_version" in wait_for(lambda: httpx.get(f"{url}/server_info", timeout=5).json(), "the UI")
+    assert wait_for(lambda: httpx.get(f"{api}/readyz", timeout=5).json() == {"status": "ok"}, "the API")
 
     def ticked() -> bool:
         location = ask(url, LOCATIONS)["workspaceOrError"]["locationEntries"][0]["name"]
@@ -85,10 +43,34 @@ def test_ui_and_sensors_come_up_and_everything_ends_with_it(dev: tuple[subproces
         return state["status"] == "RUNNING" and state["ticks"][0]["status"] == "SKIPPED"
 
     assert wait_for(ticked, "a tick of the sensor")
-    family = descendants(process.pid)
-    assert len(family) >= 2
+    family = command.children()
+    for part in ("dagster dev", "cli serve", "triage --follow"):
+        assert any(part in line for line in family.values()), part
 
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    command.process.send_signal(signal.SIGINT)
+    assert command.process.wait(60) == 0
 
-    wait_for(lambda: not any(is_alive(pid) for pid in family), "the end of all child processes")
+    wait_for(lambda: all_gone(family), "the end of all child processes")
+
+
+def test_when_one_part_is_killed_nothing_is_left_of_the_others(dev: tuple[Running, str, str]) -> None:
+    command, _, _ = dev
+    parts = ("dagster dev", "cli serve", "triage --follow")
+    wait_for(lambda: all(any(p in c for c in command.children().values()) for p in parts), "all parts")
+    family = command.children()
+
+    os.kill(next(pid for pid, line in family.items() if "cli serve" in line), signal.SIGKILL)
+
+    assert command.process.wait(90) == 1
+    assert "error: The API ended (exit code -9)" in command.log
+    wait_for(lambda: all_gone(family), "the end of all child processes")
+
+
+def test_a_taken_port_of_the_api_ends_everything(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = ("--port", str(free_port()), "--api-port", str(taken.getsockname()[1]))
+        with running(tmp_path, "dev", *ports) as command:
+            assert command.process.wait(90) == 1
+
+    assert "error: cannot listen on 127.0.0.1" in command.log
+    assert "error: The API ended (exit code 1)" in command.log

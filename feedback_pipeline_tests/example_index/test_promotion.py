@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import select
 
 from feedback_pipeline.curation.encoder import SentenceEncoder
 from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.promotion import PromotionResult, promote
 from feedback_pipeline.example_index.publish import publish
-from feedback_pipeline.store import Store, decide, get_feedback
+from feedback_pipeline.store import Store, decide, get_feedback, remove_user
+from feedback_pipeline.store.models import ExampleSourceRow
 from feedback_pipeline_tests.encoders import HashEncoder
-from feedback_pipeline_tests.example_index.samples import embedded
+from feedback_pipeline_tests.example_index.samples import embedded, example_id
 from feedback_pipeline_tests.store.samples import submit
 
 
@@ -106,3 +108,54 @@ def test_an_empty_index_is_published_too(sqlite_store: Store, catalog: IndexCata
     result = promoted(sqlite_store, catalog)
 
     assert (result.published.publication.rows, result.set_aside) == (0, 1)
+
+
+def sources(store: Store) -> set[tuple[str, str]]:
+    with store.read() as session:
+        return set(session.execute(select(ExampleSourceRow.example_id, ExampleSourceRow.feedback_id)).tuples())
+
+
+def of(feedback_id: str) -> str:
+    """Return the id of the example that ``table`` makes of a group that begins with this feedback."""
+    return example_id("geo", f"question {feedback_id}")
+
+
+def test_it_is_noted_what_each_example_rests_on(sqlite_store: Store, catalog: IndexCatalog, ids: list[str]) -> None:
+    promoted(sqlite_store, catalog, ids[:2])
+
+    assert sources(sqlite_store) == {(of(ids[0]), ids[0]), (of(ids[0]), ids[1])}
+
+
+def test_what_an_example_once_rested_on_stays_noted(sqlite_store: Store, catalog: IndexCatalog, ids: list[str]) -> None:
+    promoted(sqlite_store, catalog, ids[:1])
+
+    promoted(sqlite_store, catalog, ids[1:2])
+
+    assert sources(sqlite_store) == {(of(ids[0]), ids[0]), (of(ids[1]), ids[1])}
+
+
+def test_a_crash_before_the_sources_were_noted_is_mended(
+    sqlite_store: Store, catalog: IndexCatalog, ids: list[str]
+) -> None:
+    publish(catalog, table(ids[:1]), SentenceEncoder().fingerprint)
+    assert sources(sqlite_store) == set()
+
+    promoted(sqlite_store, catalog, ids[:1])
+
+    assert sources(sqlite_store) == {(of(ids[0]), ids[0])}
+
+
+def test_feedback_erased_while_publishing_stops_nothing(
+    sqlite_store: Store, catalog: IndexCatalog, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish_and_erase(*args, **options):
+        result = publish(*args, **options)
+        remove_user(sqlite_store, sqlite_store.hash_user("ann@example.com"))
+        return result
+
+    monkeypatch.setattr("feedback_pipeline.example_index.promotion.publish", publish_and_erase)
+
+    result = promoted(sqlite_store, catalog, ids[:1], ids[1:2])
+
+    assert (result.published.changed, result.applied) == (True, 0)
+    assert sources(sqlite_store) == set()

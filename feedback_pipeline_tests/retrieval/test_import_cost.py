@@ -34,5 +34,14 @@ def test_importing_is_quick_and_light(module: str):
     assert tries[0][1].isdisjoint(heavy)
 
 
+def test_the_http_client_brings_along_nothing_of_the_server():
+    tries = [import_of("feedback_pipeline.client") for _ in range(3)]
+
+    assert min(seconds for seconds, _ in tries) < 0.5
+    assert tries[0][1].isdisjoint(
+        {"fastapi", "starlette", "sqlalchemy", "dagster", "lancedb", "pyarrow", "numpy", "pydantic"}
+    )
+
+
 def test_the_encoder_module_costs_no_torch():
     assert import_of("feedback_pipeline.curation.encoder")[1].isdisjoint({"torch", "transformers", "dagster"})

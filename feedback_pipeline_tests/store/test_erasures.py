@@ -118,6 +118,7 @@ def test_an_erasure_that_left_something_stays_open_and_begins_again(store: Store
 def test_all_records_of_a_user_go_and_nobody_elses(store: Store, ann: str) -> None:
     ids, _ = give(store)
     present = {"feedback": 2, "events": 4, "interactions": 1, "retrieved_chunks": 1, "retrieved_examples": 1}
+    present |= {"retrievals": 0, "retrieval_examples": 0}
     assert count_records(store, ann) == present
 
     assert remove_user(store, ann) == present

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -30,15 +29,19 @@ def verify_all(
     """Verify all pending feedback that passes, and print what became of it. Raises StoreUnavailableError."""
     with opened() as (settings, store), _progress(hidden=as_json) as progress:
         from feedback_pipeline.policy import verify_passing
+        from feedback_pipeline.review.permission import ReviewersWord
+        from feedback_pipeline.store import Event
 
+        why = (reason or "").strip() or DEFAULT_REASON
         report = verify_passing(
             store,
             settings,
             actor=actor,
-            reason=(reason or "").strip() or DEFAULT_REASON,
+            reason=why,
             database_id=database_id,
             include_flagged=include_flagged,
             dry_run=dry_run,
+            permit=ReviewersWord(store, settings, Event.VERIFIED, reviewer=actor, reason=why),
             progress=progress,
         )
     if as_json:
@@ -50,7 +53,8 @@ def verify_all(
 def _document(report: "policy.BulkReport", dry_run: bool) -> dict[str, Any]:
     planned = [{"feedback_id": i, "outcome": "planned", "detail": None} for i in report.selected if dry_run]
     skipped = [{"feedback_id": i, "outcome": "skipped", "detail": why} for i, why in sorted(report.left_out.items())]
-    decisions = [*planned, *(asdict(decision) for decision in report.decisions), *skipped]
+    made = [{"feedback_id": d.feedback_id, "outcome": d.outcome, "detail": d.detail} for d in report.decisions]
+    decisions = [*planned, *made, *skipped]
     outcomes = Counter(decision["outcome"] for decision in decisions)
     return {
         "dry_run": dry_run,
@@ -69,9 +73,14 @@ def _print(report: "policy.BulkReport", dry_run: bool) -> None:
         output.say(f"verified {done:,}")
     if report.not_run:
         output.say(f"unverifiable by execution, so only read: {len(report.not_run):,} of them")
-    others = [decision for decision in report.decisions if decision.outcome != "done"]
+    outcomes = Counter(decision.outcome for decision in report.decisions)
+    if outcomes["noted"]:
+        output.say(f"noted, and waiting for other reviewers to agree: {outcomes['noted']:,}")
+    if outcomes["reserved"]:
+        output.say(f"reserved by another reviewer: {outcomes['reserved']:,}")
+    others = outcomes.total() - outcomes["done"] - outcomes["noted"] - outcomes["reserved"]
     if others:
-        output.say(f"decided by someone else meanwhile: {len(others):,}")
+        output.say(f"decided by someone else meanwhile: {others:,}")
     if report.left_out:
         output.say("")
         output.print_table(("left out because", "feedback"), _by_reason(report))

@@ -1,7 +1,5 @@
 """Decisions about feedback: verify, reject, withdraw, supersede, reopen."""
 
-import json
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +11,8 @@ from feedback_pipeline.cli.review.queue import DatabaseId
 from feedback_pipeline.cli.session import default_reviewer, opened
 
 if TYPE_CHECKING:
-    from feedback_pipeline.settings import Settings
-    from feedback_pipeline.store import Decision, Store
+    from feedback_pipeline.review.deciding import Reviewed
+    from feedback_pipeline.store import Decision
 
 _IDS_HELP = "Feedback ids, or their first 8 or more characters."
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help=_IDS_HELP)]
@@ -66,12 +64,12 @@ def verify(
     if override and not (reason or "").strip():
         raise typer.BadParameter("needs --reason: say why the failed checks do not count.", param_hint="--override")
     with opened() as (settings, store):
+        from feedback_pipeline.review import deciding
+
         found, failed = resolve_ids(store, ids or [])
-        failures = _check(store, settings, found)
-        payload = {"override": True} if override else None
-        decisions = [*_decide(store, found, "verified", reviewer, reason, payload), *failed]
-    decisions = [_explained(decision, failures) for decision in decisions]
-    _print_decisions(decisions, as_json)
+        options = {"reviewer": _actor(reviewer), "reason": reason, "override": override}
+        reviewed = deciding.verify(store, settings, found, **options)
+    _print_decisions([*map(_document, reviewed), *map(_document, failed)], as_json)
 
 
 def _require_one_way(ids: list[str] | None, all_passing: bool, override: bool, *, only_in_bulk: bool) -> None:
@@ -93,76 +91,55 @@ def reject(
     """Reject feedback: it is wrong and must not be learned from."""
     if not reason.strip():
         raise typer.BadParameter("must say why.", param_hint="--reason")
-    _decide_all(ids, "rejected", reviewer, reason, as_json)
+    _decide_all(ids, "reject", reviewer, reason, as_json)
 
 
 def withdraw(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_json: output.JsonOption = False) -> None:
     """Withdraw feedback: whoever gave it wants it back."""
-    _decide_all(ids, "withdrawn", reviewer, reason, as_json)
+    with opened() as (_, store):
+        from feedback_pipeline.store import decide
+
+        found, failed = resolve_ids(store, ids)
+        decisions = [*decide(store, found, "withdrawn", actor=_actor(reviewer), reason=reason), *failed]
+    _print_decisions([_document(decision) for decision in decisions], as_json)
 
 
 def supersede(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_json: output.JsonOption = False) -> None:
     """Supersede feedback: a newer answer to the same question takes its place."""
-    _decide_all(ids, "superseded", reviewer, reason, as_json)
+    _decide_all(ids, "supersede", reviewer, reason, as_json)
 
 
 def reopen(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_json: output.JsonOption = False) -> None:
     """Reopen feedback: it waits for a decision again."""
-    _decide_all(ids, "reopened", reviewer, reason, as_json)
+    _decide_all(ids, "reopen", reviewer, reason, as_json)
 
 
-def _decide_all(ids: list[str], event: str, reviewer: str | None, reason: str | None, as_json: bool) -> None:
-    with opened() as (_, store):
+def _decide_all(ids: list[str], command: str, reviewer: str | None, reason: str | None, as_json: bool) -> None:
+    with opened() as (settings, store):
+        from feedback_pipeline.review import deciding
+
         found, failed = resolve_ids(store, ids)
-        decisions = [*_decide(store, found, event, reviewer, reason), *failed]
-    _print_decisions(decisions, as_json)
-
-
-def _decide(
-    store: "Store",
-    ids: list[str],
-    event: str,
-    reviewer: str | None,
-    reason: str | None,
-    payload: dict[str, Any] | None = None,
-) -> "list[Decision]":
-    from feedback_pipeline.store import decide
-
-    return decide(store, ids, event, actor=_actor(reviewer), reason=reason, payload=payload)
+        reviewed = getattr(deciding, command)(store, settings, found, reviewer=_actor(reviewer), reason=reason)
+    _print_decisions([*map(_document, reviewed), *map(_document, failed)], as_json)
 
 
 def _actor(reviewer: str | None) -> str:
     return (reviewer or "").strip() or default_reviewer()
 
 
-def _check(store: "Store", settings: "Settings", ids: list[str]) -> dict[str, str]:
-    """Check what is pending and has no verdict of today; return which check each failed one failed, and why."""
-    from feedback_pipeline.checking import check_and_record, checker_from
-    from feedback_pipeline.store import Status, stored_submissions
+def _document(decision: "Reviewed | Decision") -> dict[str, Any]:
+    detail = decision.detail
+    if decision.code == "checks_failed" and detail is not None:
+        from feedback_pipeline.review.deciding import WAY_OUT
 
-    pending = stored_submissions(store, ids, status=Status.PENDING)
-    checked = check_and_record(store, pending, checker_from(store, settings))
-    rows = checked.select(["feedback_id", "failed_check", "checks"]).to_pylist()
-    return {row["feedback_id"]: _failure(row["failed_check"], row["checks"]) for row in rows if row["failed_check"]}
+        detail = detail.replace(WAY_OUT, "Reject it, or verify it with --override and --reason.")
+    return {"feedback_id": decision.feedback_id, "outcome": decision.outcome, "detail": detail}
 
 
-def _failure(check: str, checks: str) -> str:
-    detail = json.loads(checks)[check].get("detail")
-    return f"{check}: {detail}" if detail else check
-
-
-def _explained(decision: "Decision", failures: dict[str, str]) -> "Decision":
-    """Say which check stands in the way, where the store only knows that one does."""
-    if decision.outcome != "refused" or decision.feedback_id not in failures:
-        return decision
-    way_out = "Reject it, or verify it with --override and --reason."
-    return replace(decision, detail=f"It fails the check {failures[decision.feedback_id]}. {way_out}")
-
-
-def _print_decisions(decisions: "list[Decision]", as_json: bool) -> None:
+def _print_decisions(decisions: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        output.print_json({"decisions": [asdict(decision) for decision in decisions]})
+        output.print_json({"decisions": decisions})
     else:
-        output.print_table(("feedback", "outcome", "detail"), [(d.feedback_id, d.outcome, d.detail) for d in decisions])
-    if any(decision.outcome in {"refused", "unknown"} for decision in decisions):
+        output.print_table(("feedback", "outcome", "detail"), [tuple(decision.values()) for decision in decisions])
+    if any(decision["outcome"] in {"refused", "reserved", "unknown"} for decision in decisions):
         raise typer.Exit(1)

@@ -139,15 +139,17 @@ def _conflict_document(conflict: "Conflict") -> dict[str, Any]:
 
 
 def _rival(rival: "Answer") -> dict[str, Any]:
-    first = next((claim for claim in rival.claims if claim.executed), rival.claims[0])
+    from feedback_pipeline.review.conflicts import rival_of
+
+    shown = rival_of(rival)
     return {
-        "sql": rival.claims[0].sql,
-        "feedback_ids": [claim.feedback_id for claim in rival.claims],
-        "users": len(rival.users),
-        "statuses": {claim.feedback_id: claim.status for claim in rival.claims},
-        "flags": sorted({flag for claim in rival.claims for flag in claim.flags}),
-        "result_digest": first.result_digest,
-        "execution": dict(first.evidence),
+        "sql": shown.sql,
+        "feedback_ids": list(shown.feedback_ids),
+        "users": shown.users,
+        "statuses": dict(shown.statuses),
+        "flags": list(shown.flags),
+        "result_digest": shown.result_digest,
+        "execution": dict(shown.execution),
     }
 
 
