@@ -7,6 +7,7 @@ to try the project on one machine.
 import os
 from datetime import date
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -119,6 +120,10 @@ class Settings(BaseSettings):
     api_origins: str = Field(
         default="", description="Web origins whose pages may use the widget, such as https://app.example.com, …"
     )
+    api_trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies whose X-Forwarded headers are believed, with commas; * for all.",
+    )
     api_busy_timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="How long an API request waits for a busy store before it answers 503."
     )
@@ -146,6 +151,17 @@ class Settings(BaseSettings):
             return ZoneInfo(value).key
         except (ZoneInfoNotFoundError, OSError, ValueError) as error:
             raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Berlin") from error
+
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        listed = [item.strip() for item in value.split(",") if item.strip()]
+        for item in listed if listed != ["*"] else []:
+            try:
+                ip_network(item)
+            except ValueError as error:
+                raise ValueError(f"{item!r} is no address such as 10.0.0.7, no network such as 10.0.0.0/8") from error
+        return ",".join(listed)
 
     @property
     def store_url(self) -> str:

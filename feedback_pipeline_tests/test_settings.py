@@ -96,3 +96,9 @@ def test_telemetry_is_off_unless_the_user_chose_otherwise():
 def test_days_and_time_zones_are_checked_at_once(wrong: dict[str, str]):
     with pytest.raises(ValidationError, match=r"yesterday|time zone"):
         Settings(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("listed", ["proxy.example.com", "127.0.0.1, *", "10.0.0.1/8", "127.0.0.1:80"])
+def test_a_proxy_that_is_no_address_is_named(listed: str):
+    with pytest.raises(ValidationError, match="is no address such as"):
+        Settings(api_trusted_proxies=listed)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 from feedback_pipeline import __version__
@@ -25,6 +26,7 @@ are problem documents (RFC 9457): `code` is for programs, `detail` for people, `
 """
 
 STANDING_SECONDS = 5.0
+THREADS = 120
 
 
 def create_app(settings: Settings | None = None, *, development: bool = False) -> FastAPI:
@@ -46,6 +48,8 @@ def create_app(settings: Settings | None = None, *, development: bool = False) -
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # Those who write wait for each other; those who only look something up must not wait for a thread behind them.
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         services.warm_up()
         yield
         services.close()

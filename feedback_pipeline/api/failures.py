@@ -18,12 +18,14 @@ from feedback_pipeline.store import (
     UnknownFeedbackError,
     UnknownInteractionError,
 )
+from feedback_pipeline.store.reservations import TooManyReservedError
 
 STATUS_OF: dict[type[Exception], tuple[int, str]] = {
     UnknownFeedbackError: (404, "unknown_feedback"),
     UnknownInteractionError: (404, "unknown_interaction"),
     OptedOutError: (403, "opted_out"),
     IllegalTransitionError: (409, "illegal_transition"),
+    TooManyReservedError: (409, "too_many_reserved"),
 }
 """Errors whose text is written for the sender of the request."""
 

@@ -1,12 +1,13 @@
 """Runs the application under uvicorn until a signal ends it."""
 
 import ipaddress
-import logging
 import signal
 import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from feedback_pipeline.api.app import create_app
@@ -14,6 +15,7 @@ from feedback_pipeline.api.logs import log_config
 from feedback_pipeline.settings import Settings
 
 GRACE_S = 10
+KEEP_ALIVE_S = 75
 """So long may requests under way go on when the server is told to end."""
 
 FACTORIES = {False: "feedback_pipeline.api.app:create_app", True: "feedback_pipeline.api.app:development_app"}
@@ -58,17 +60,8 @@ def run(settings: Settings, listening: socket.socket, *, workers: int, developme
 
     """
     app = create_app(settings, development=development)
-    config = uvicorn.Config(
-        app if workers == 1 else FACTORIES[development],
-        factory=workers > 1,
-        workers=workers,
-        lifespan="on",
-        ws="none",
-        access_log=False,
-        server_header=False,
-        log_config=log_config(logging.INFO),
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    served = app if workers == 1 else FACTORIES[development]
+    config = configuration(settings, served, factory=workers > 1, workers=workers, log_config=log_config())
     if workers > 1:
         Multiprocess(config, [listening]).run()
         return
@@ -79,6 +72,23 @@ def run(settings: Settings, listening: socket.socket, *, workers: int, developme
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def configuration(settings: Settings, app: ASGIApp | str, **options: Any) -> uvicorn.Config:
+    """Return how ``app`` is served. Who a request comes from and by which scheme is believed of named proxies alone."""
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.api_trusted_proxies),
+        forwarded_allow_ips=settings.api_trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+        # Longer than clients and proxies keep idle connections, or they send into one that is just being closed.
+        timeout_keep_alive=KEEP_ALIVE_S,
+        **options,
+    )
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """``feedback-pipeline serve``: the HTTP interface, the pages of reviewers and the widget."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,4 +64,5 @@ def _say_how_to_sign_in(settings: "Settings") -> None:
 
 
 def _triage() -> AbstractContextManager[Any]:
-    return Companion("The process that keeps the review queue in order", ourselves("triage", "--follow"), warn)
+    command = ourselves("triage", "--follow", "--with-parent", str(os.getpid()))
+    return Companion("The process that keeps the review queue in order", command, warn)

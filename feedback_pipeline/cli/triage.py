@@ -1,7 +1,10 @@
 """``feedback-pipeline triage``: the review queue brought up to date, once or all the time."""
 
 import json
+import os
 import signal
+import threading
+import time
 from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def triage(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until ended; 'serve' starts this itself.")] = False,
+    with_parent: Annotated[int | None, typer.Option("--with-parent", metavar="PID", hidden=True)] = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Bring the review queue up to date: check what waits, and put first what is most worth a review.
@@ -31,6 +35,8 @@ def triage(
     That is what is asked often, waits in numbers and passes its checks. With --follow one process per store does the
     work, others wait until it ends; with --json it then prints one line per round that did something.
     """
+    if with_parent is not None:
+        threading.Thread(target=_end_with_parent, args=(with_parent,), daemon=True).start()
     if follow:
         _follow(as_json)
         return
@@ -56,6 +62,13 @@ def _follow(as_json: bool) -> None:
     settings = get_settings()
     tell = _print_line if as_json else _say
     follow(lambda: open_store(settings), settings, tell=tell, warn=output.warn, pause_s=PAUSE_S)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when the one that started it is gone, however it ended: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

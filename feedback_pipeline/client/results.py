@@ -86,6 +86,7 @@ class FeedbackStatus:
     Attributes:
         entry: the feedback itself.
         yours: the user of the request gave it.
+        superseded_by: id of what took its place, such as a reviewer's version of it; ask for its status next.
         history: what happened to it, oldest first.
         checks: what the automatic checks found.
         index_version: publication of the example index it is in; None where it is in none.
@@ -96,6 +97,7 @@ class FeedbackStatus:
 
     entry: FeedbackEntry
     yours: bool = False
+    superseded_by: str | None = None
     history: tuple[HistoryEvent, ...] = ()
     checks: Checks = Checks("not_yet")
     index_version: int | None = None
@@ -114,6 +116,7 @@ class FeedbackStatus:
         return cls(
             entry=FeedbackEntry.of(document),
             yours=bool(document.get("yours")),
+            superseded_by=document.get("superseded_by"),
             history=tuple(map(HistoryEvent.of, document.get("history") or ())),
             checks=Checks.of(document.get("checks") or {"state": "not_yet"}),
             index_version=applied.get("index_version"),

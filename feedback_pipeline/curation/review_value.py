@@ -1,13 +1,15 @@
 """What a review is worth: how often such questions come, and the chance that it ends in something to learn from.
 
 A question is "such" a question where it is nearly the same (``clustering``) about the same database. Each of three
-numbers can be shown beside the result, so that a reviewer sees why something comes first.
+numbers can be shown beside the result, so that a reviewer sees why something comes first. Of feedback that says
+literally the same the first stands for all: one decision settles what is true of each.
 """
 
 # Arrow's compute functions come into being when the module loads, so pyright does not know them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -39,9 +41,17 @@ WAITING = pa.schema(
         pa.field("natural_query", pa.string(), nullable=False),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("ask_id", pa.string(), nullable=False),
+        pa.field("canonical_sql", pa.string()),
+        pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
-"""Feedback that waits. ``ask_id`` names the asking that it is about: an interaction, or the feedback itself."""
+"""Feedback that waits. ``ask_id`` names the asking that it is about: an interaction, or the feedback itself.
+
+``canonical_sql`` is null where nothing was checked or could be read: that says the same as no other.
+"""
+
+SAID = pa.schema([WAITING.field(name) for name in ("database_id", "natural_query", "canonical_sql")])
+"""What feedback says, and about which database."""
 
 ASKED = pa.schema(
     [
@@ -67,15 +77,18 @@ def _chance(outcome: Outcome, verified: int, decided: int) -> float:
     return max(1, round(share * _STEPS)) / _STEPS
 
 
-def review_values(waiting: pa.Table, asked: pa.Table, chance_of: Mapping[Outcome, float]) -> pa.Table:
+def review_values(waiting: pa.Table, asked: pa.Table, in_use: pa.Table, chance_of: Mapping[Outcome, float]) -> pa.Table:
     """Return what a review of each row of ``waiting`` is worth, in their order.
 
     ``times_asked`` counts how often such a question was asked apart from the asking it is about, ``similar_waiting``
-    how much else waits about such questions; ``expected_value`` is (1 + both) × the chance of its check outcome.
+    how much else waits about such questions, ``same_before`` how many say the same (database, canonical question,
+    canonical SQL) and are in use or have waited longer. ``expected_value`` is
+    (1 + times_asked + similar_waiting) × the chance of its check outcome / (1 + same_before).
 
     Args:
         waiting: schema WAITING.
         asked: schema ASKED.
+        in_use: what is verified or applied, schema SAID.
         chance_of: as ``chances`` returns it.
 
     """
@@ -84,15 +97,36 @@ def review_values(waiting: pa.Table, asked: pa.Table, chance_of: Mapping[Outcome
     size = int(groups.max(initial=-1)) + 1
     times_asked = np.bincount(of_asked, minlength=size)[of_waiting] - _is_counted(waiting, asked, of_waiting, of_asked)
     similar_waiting = np.bincount(of_waiting, minlength=size)[of_waiting] - 1
+    same_before = _same_before(waiting, in_use)
     chance = np.array([chance_of[outcome] for outcome in waiting["outcome"].to_pylist()])
     return pa.table(
         {
             "feedback_id": waiting["feedback_id"],
             "times_asked": pa.array(times_asked, pa.int64()),
             "similar_waiting": pa.array(similar_waiting, pa.int64()),
-            "expected_value": pa.array((1 + times_asked + similar_waiting) * chance, pa.float64()),
+            "same_before": pa.array(same_before, pa.int64()),
+            "expected_value": pa.array((1 + times_asked + similar_waiting) * chance / (1 + same_before), pa.float64()),
         }
     )
+
+
+def _same_before(waiting: pa.Table, in_use: pa.Table) -> np.ndarray:
+    """Count for each row of ``waiting`` what says the same and is in use or older, by id where as old."""
+    said = Counter(_said(in_use))
+    keys, ids = list(_said(waiting)), waiting["feedback_id"].to_pylist()
+    moments = waiting["created_at"].cast(pa.int64()).to_pylist()
+    same_before = np.zeros(waiting.num_rows, dtype=np.int64)
+    for row in sorted(range(waiting.num_rows), key=lambda row: (moments[row], ids[row])):
+        if keys[row] is not None:
+            same_before[row] = said[keys[row]]
+            said[keys[row]] += 1
+    return same_before
+
+
+def _said(table: pa.Table) -> Iterator[tuple[str, str, str] | None]:
+    """Yield database, canonical question and canonical SQL of each row; None where the SQL is unknown."""
+    for database_id, question, sql in zip(*(table[name].to_pylist() for name in SAID.names), strict=True):
+        yield None if sql is None else (database_id, _canonical(question), sql)
 
 
 def _groups(waiting: pa.Table, asked: pa.Table) -> np.ndarray:

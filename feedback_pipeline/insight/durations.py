@@ -9,9 +9,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from feedback_pipeline.insight.window import Window, week_numbers
-from feedback_pipeline.store.counting import statuses
+from feedback_pipeline.store.counting import passages
+from feedback_pipeline.store.counting.passages import Passage
 from feedback_pipeline.store.counting.scope import Scope
-from feedback_pipeline.store.counting.statuses import Passage
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Durations(Duration):
 
 @dataclass(frozen=True)
 class Times:
-    """From submission to the first decision (verified or rejected), and to when it was first applied."""
+    """From submission to the first decision (verified, rejected, edited), and to when it or its edit was applied."""
 
     to_decision: Durations
     to_applied: Durations
@@ -47,12 +47,12 @@ class Times:
 
 def count(session: Session, scope: Scope, window: Window) -> Times:
     """Measure what was decided, or applied, in ``window`` for the first time."""
-    return measure(statuses.passages(session, scope), window)
+    return measure(passages.passages(session, scope), window)
 
 
-def measure(passages: Iterable[Passage], window: Window) -> Times:
-    """Return the durations of ``passages`` that ended in ``window``; one counts in the week in which it ended."""
-    moments = np.array(list(passages), dtype=float).reshape(-1, len(Passage._fields))
+def measure(found: Iterable[Passage], window: Window) -> Times:
+    """Return the durations among ``found`` that ended in ``window``; one counts in the week in which it ended."""
+    moments = np.array(list(found), dtype=float).reshape(-1, len(Passage._fields))
     submitted, decided, applied = moments.T
     return Times(_between(submitted, decided, window), _between(submitted, applied, window))
 

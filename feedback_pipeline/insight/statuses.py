@@ -20,7 +20,7 @@ _REPORTED = (Event.SUBMITTED, Event.VERIFIED, Event.REJECTED, Event.APPLIED)
 class StatusDay:
     """One UTC day: how often feedback was submitted, verified, rejected and applied, and how it stood at the end.
 
-    ``standing`` adds up to all feedback submitted until then. Today's is that of now.
+    ``standing`` adds up to all feedback submitted until then, and the edits of reviewers. Today's is that of now.
     """
 
     day: date
@@ -53,7 +53,7 @@ def fold(now: Mapping[str, int], flows: Iterable[Flow], window: Window) -> Statu
     moved: dict[date, Counter[Status]] = defaultdict(Counter)
     for flow in flows:
         day = window.day(flow.day)
-        happened[day][flow.event] += flow.number
+        happened[day][flow.event] += 0 if flow.of_edits else flow.number
         moved[day][flow.target] += flow.number
         if flow.source is not None:
             moved[day][flow.source] -= flow.number

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Self
@@ -24,7 +24,8 @@ import uuid_utils
 from feedback_pipeline.retrieval.example import Example
 
 if TYPE_CHECKING:
-    from feedback_pipeline.store import Store
+    from feedback_pipeline.store import Speaker, Store
+    from feedback_pipeline.store.influence import Retrieval
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,13 @@ _CLOSING_S = 5.0
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Who asked through an interface: the raw id, hashed when it is compared; None where only the product knows it."""
+
+    user_id: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
 class _Noted:
     """A retrieval as it waits to be written."""
 
@@ -48,6 +56,7 @@ class _Noted:
     index_version: int | None
     interaction_id: int | None
     examples: tuple[Example, ...]
+    asker: Asker | None
 
 
 class InfluenceRecorder:
@@ -102,14 +111,16 @@ class InfluenceRecorder:
         database_id: str,
         index_version: int | None = None,
         interaction_id: int | None = None,
+        asker: Asker | None = None,
     ) -> str:
         """Note what was given, and return the id of this retrieval (UUIDv7) at once.
 
-        A retrieval that found nothing is noted too: it tells how many questions nothing is known about.
+        A retrieval that found nothing is noted too: it tells how many questions nothing is known about. With ``asker``
+        an interaction is only named where it is theirs, or nobody's, and about this database or none.
         """
         retrieval_id = str(uuid_utils.uuid7())
         at = datetime.now(UTC)
-        noted = _Noted(retrieval_id, database_id, at, index_version, interaction_id, tuple(examples))
+        noted = _Noted(retrieval_id, database_id, at, index_version, interaction_id, tuple(examples), asker)
         with self._changed:
             if self._closes_at is not None or len(self._queue) >= self._capacity:
                 self._drop(1)
@@ -218,29 +229,41 @@ def _write(store: Store, batch: list[_Noted]) -> int:
     """Store ``batch`` and return how many the database refuses for what they say, whatever state it is in."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from feedback_pipeline.store.influence import GivenExample, Retrieval, record_retrievals
+    from feedback_pipeline.store.identity import HashKeyError
+    from feedback_pipeline.store.influence import record_retrievals
 
-    retrievals = [
-        Retrieval(
-            one.retrieval_id,
-            one.database_id,
-            one.at,
-            one.index_version,
-            one.interaction_id,
-            [GivenExample(example.example_id, example.rank, example.score) for example in one.examples],
-        )
-        for one in batch
-    ]
     # An agent in this process may note what no database keeps: a NUL character, a number of 70 bits.
-    unacceptable = (SQLAlchemyError, ValueError, OverflowError, TypeError)
+    unacceptable = (SQLAlchemyError, ValueError, OverflowError, TypeError, HashKeyError)
     try:
-        record_retrievals(store, retrievals)
+        record_retrievals(store, [_retrieval(store, one) for one in batch])
     except unacceptable as error:
         if len(batch) == 1:
             logger.warning("a retrieval cannot be recorded: %s", type(error).__name__)
             return 1
         return sum(_write(store, [one]) for one in batch)
     return 0
+
+
+def _retrieval(store: Store, one: _Noted) -> Retrieval:
+    from feedback_pipeline.store.influence import GivenExample, Retrieval
+
+    return Retrieval(
+        one.retrieval_id,
+        one.database_id,
+        one.at,
+        one.index_version,
+        one.interaction_id,
+        [GivenExample(example.example_id, example.rank, example.score) for example in one.examples],
+        None if one.interaction_id is None else _speaker(store, one.asker),
+    )
+
+
+def _speaker(store: Store, asker: Asker | None) -> Speaker | None:
+    from feedback_pipeline.store import Speaker
+
+    if asker is None:
+        return None
+    return Speaker(None if asker.user_id is None else store.hash_user(asker.user_id))
 
 
 _RECORDERS: weakref.WeakSet[InfluenceRecorder] = weakref.WeakSet()

@@ -20,6 +20,7 @@ _STANDING = (Status.PENDING, Status.VERIFIED, Status.APPLIED)
 class Rival:
     """One of the answers to a question, with everybody who gives it.
 
+    ``sqls`` holds each wording of its SQL, ``sql`` the earliest: different SQL that gives the same rows is one answer.
     ``statuses`` holds the status of each feedback; ``execution`` is the evidence of running it and ``result_digest``
     identifies its rows, None where they say nothing.
     """
@@ -31,6 +32,7 @@ class Rival:
     flags: tuple[str, ...]
     result_digest: str | None
     execution: Mapping[str, Any]
+    sqls: tuple[str, ...] = ()
 
 
 def rival_of(answer: Answer) -> Rival:
@@ -44,6 +46,7 @@ def rival_of(answer: Answer) -> Rival:
         flags=tuple(sorted({flag for claim in answer.claims for flag in claim.flags})),
         result_digest=first.result_digest,
         execution=dict(first.evidence),
+        sqls=tuple(dict.fromkeys(claim.sql for claim in answer.claims if claim.sql is not None)),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy.orm import Session
 
+from feedback_pipeline.review.edits import lost_originals, take_originals
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Decision, Event, Status, Store
 from feedback_pipeline.store.events import rows_by_id, utc_now
@@ -20,8 +21,9 @@ VERDICTS = frozenset({Event.VERIFIED, Event.REJECTED})
 class ReviewersWord:
     """A ``store.Permit`` for one call of ``decide``: notes the word of ``reviewer`` and says whether it is enough.
 
-    What waits needs ``reviewers_per_item`` of them with the same verdict. What is in use may be rejected by one:
-    the others would look at it while it does harm.
+    What waits needs ``reviewers_per_item`` of them with the same verdict, so that one alone cannot supersede it either.
+    What is in use may be rejected by one: the others would look at it while it does harm. An edit is verified together
+    with its taking the place of the original, or not at all.
     """
 
     def __init__(self, store: Store, settings: Settings, event: Event, *, reviewer: str, reason: str | None):
@@ -36,10 +38,14 @@ class ReviewersWord:
         rows = rows_by_id(session, [i for i in ids if i not in answers], FeedbackRow.status, FeedbackRow.user_hash)
         if self._event in VERDICTS:
             answers |= {i: self._own(i) for i, row in rows.items() if self._is_own(row.user_hash)}
+            answers |= self._without_original(session, [i for i in rows if i not in answers])
             judged = [i for i, row in rows.items() if i not in answers and row.status in ALLOWED_FROM[self._event]]
             self._note(session, judged)
             waiting = [i for i in judged if rows[i].status == Status.PENDING]
             answers |= self._too_few(session, waiting)
+            answers |= self._taken(session, [i for i in waiting if i not in answers])
+        if self._event == Event.SUPERSEDED and self._needed > 1:
+            answers |= {i: self._alone(i) for i, row in rows.items() if row.status == Status.PENDING}
         release_all(session, (i for i in ids if i not in answers or answers[i].outcome == "noted"))
         return answers
 
@@ -53,6 +59,16 @@ class ReviewersWord:
     def _own(self, feedback_id: str) -> Decision:
         detail = "You gave it yourself: others have to verify it."
         return Decision(feedback_id, "refused", detail, "own_feedback")
+
+    def _alone(self, feedback_id: str) -> Decision:
+        detail = f"It waits for {self._needed} reviewers who agree: verify, reject or edit it."
+        return Decision(feedback_id, "refused", detail, "needs_agreement")
+
+    def _without_original(self, session: Session, ids: list[str]) -> dict[str, Decision]:
+        return lost_originals(session, ids) if self._event == Event.VERIFIED else {}
+
+    def _taken(self, session: Session, ids: list[str]) -> dict[str, Decision]:
+        return take_originals(session, ids, reviewer=self._reviewer) if self._event == Event.VERIFIED else {}
 
     def _note(self, session: Session, ids: list[str]) -> None:
         now = utc_now()

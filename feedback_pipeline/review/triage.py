@@ -3,20 +3,30 @@
 Nothing here decides anything. A second call finds nothing to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from feedback_pipeline.checking import ExecutingChecker, checker_from
-from feedback_pipeline.curation.review_value import ASKED, OUTCOMES, WAITING, Outcome, chances, review_values
+from feedback_pipeline.curation.review_value import (
+    ASKED,
+    OUTCOMES,
+    SAID,
+    WAITING,
+    Outcome,
+    chances,
+    review_values,
+)
 from feedback_pipeline.policy import Progress, check_ids, known_conflicts, silently, waiting_unchecked
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Status, Store, UnknownFeedbackError
+from feedback_pipeline.store.edits import originals_of_edits
 from feedback_pipeline.store.queue_order import (
     Place,
     Waiting,
+    answers_in_use,
     asked_since,
     decided_counts,
     waiting_feedback,
@@ -71,8 +81,8 @@ def put_in_order(store: Store, settings: Settings, now: datetime | None = None) 
     if not waiting:
         return 0, 0, 0
     since = (now or datetime.now(UTC)) - timedelta(days=COUNTED_DAYS)
-    asked = asked_table(store, since)
-    values = review_values(waiting_table(waiting), asked, chances(_decided(store)))
+    tables = waiting_table(waiting, originals_of_edits(store)), asked_table(store, since), in_use_table(store)
+    values = review_values(*tables, chances(_decided(store)))
     rivals = {c.feedback_id for conflict in known_conflicts(store, settings) for a in conflict.rivals for c in a.claims}
     columns = (values[name].to_pylist() for name in ("expected_value", "times_asked", "similar_waiting"))
     places = [
@@ -88,14 +98,16 @@ def _differs(row: Waiting, place: Place) -> bool:
     return place != (row.review_order, row.times_asked, row.similar_waiting, row.in_conflict)
 
 
-def waiting_table(waiting: Sequence[Waiting]) -> pa.Table:
-    """Return pending feedback as ``curation.review_value`` takes it."""
+def waiting_table(waiting: Sequence[Waiting], original_of: Mapping[str, str]) -> pa.Table:
+    """Return pending feedback as ``curation.review_value`` takes it; an edit is about the asking of its original."""
     columns = {
         "feedback_id": [row.feedback_id for row in waiting],
         "database_id": [row.database_id for row in waiting],
         "natural_query": [row.natural_query for row in waiting],
         "outcome": [outcome_of(row.checks_passed, row.flagged) for row in waiting],
-        "ask_id": [_ask_id(row.interaction_id or row.feedback_id) for row in waiting],
+        "ask_id": [_ask_id(r.interaction_id or original_of.get(r.feedback_id, r.feedback_id)) for r in waiting],
+        "canonical_sql": [row.canonical_sql for row in waiting],
+        "created_at": [row.created_at for row in waiting],
     }
     return pa.table(columns, WAITING)
 
@@ -106,6 +118,13 @@ def asked_table(store: Store, since: datetime) -> pa.Table:
     ids, databases, questions = zip(*rows, strict=True) if rows else ((), (), ())
     columns = {"ask_id": [_ask_id(i) for i in ids], "database_id": databases, "natural_query": questions}
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}, ASKED)
+
+
+def in_use_table(store: Store) -> pa.Table:
+    """Return what is verified or applied as ``curation.review_value`` takes it."""
+    rows = answers_in_use(store)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in SAID)
+    return pa.table([pa.array(values, field.type) for values, field in zip(columns, SAID, strict=True)], schema=SAID)
 
 
 def _ask_id(record_id: int | str) -> str:

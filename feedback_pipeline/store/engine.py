@@ -1,6 +1,7 @@
 """Opening the store: one engine, one way to begin a transaction, always at the current schema."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,14 +18,18 @@ from feedback_pipeline.store import migrations
 from feedback_pipeline.store.errors import OTHER_URL, StoreUnavailableError, clear_errors, unavailable
 from feedback_pipeline.store.identity import UserHasher
 from feedback_pipeline.store.types import canonical_json
-from feedback_pipeline.store.write_turns import TurnTimeoutError, WriteTurns
+from feedback_pipeline.store.write_turns import TooManyWaitError, TurnTimeoutError, WriteTurns
 
 BUSY_TIMEOUT_S = 30.0
+
+MOST_WAITING = 80
+"""Writers of one process that may wait for each other on SQLite, where waiting has an end. Those who only read must
+find a thread beside them."""
 
 CONNECTIONS_KEPT, MORE_CONNECTIONS = 20, 20
 """Of one process: as many as the API works on requests at the same time, half of them only while there is a rush."""
 
-LOCKS = {"migrations": 1, "events": 2, "interactions": 3, "databases": 4, "triage": 5}
+LOCKS = {"migrations": 1, "events": 2, "interactions": 3, "databases": 4, "triage": 5, "reservations": 6}
 LOCK_SPACE = 0x0FEEDBAC
 """First half of Postgres' advisory lock keys, so that ours never meet another program's."""
 
@@ -43,6 +48,7 @@ class Store:
         hash_user: turns a raw user id into what is stored instead.
         turn: what a writer of this process holds. SQLite has one writer, and whoever finds it at work sleeps and looks
             again, so that some wait for seconds while others pass; threads that take turns wait for the work alone.
+            Yields the moment (of the monotonic clock) until which the writer may go on waiting, or None.
 
     """
 
@@ -56,8 +62,10 @@ class Store:
 
         Raises StoreUnavailableError when the database cannot be reached or written.
         """
-        with self.turn(), clear_errors(self.engine.url), Session(self.engine) as session, session.begin():
-            yield session
+        with self.turn() as until, clear_errors(self.engine.url):
+            engine = self.engine if until is None else self.engine.execution_options(wait_until=until)
+            with Session(engine) as session, session.begin():
+                yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -87,16 +95,17 @@ def lock(session: Session, name: str) -> None:
 def open_store(settings: Settings, *, busy_timeout_s: float | None = None) -> Store:
     """Open the store that ``settings`` name, creating and migrating it where needed.
 
-    ``busy_timeout_s`` is how long to wait for another writer or a free connection. By default, writers on Postgres
-    wait for each other without end. Raises StoreUnavailableError with the way out when the database cannot be
-    reached, opened or written.
+    ``busy_timeout_s`` is how long to wait for other writers, in this process and elsewhere together, or for a free
+    connection; on SQLite, whoever finds ``MOST_WAITING`` others waiting is refused at once. By default any number
+    waits, and writers on Postgres wait for each other without end. Raises StoreUnavailableError with the way out when
+    the database cannot be reached, opened or written.
     """
     url = _url(settings.store_url)
     hasher = UserHasher(settings)
     if url.get_backend_name() == "sqlite":
         _prepare_file(url)
         seconds = BUSY_TIMEOUT_S if busy_timeout_s is None else busy_timeout_s
-        store = Store(_sqlite_engine(url, seconds), hasher, _turns(url, seconds))
+        store = Store(_sqlite_engine(url, seconds), hasher, _turns(url, busy_timeout_s))
     else:
         store = Store(_postgres_engine(url, busy_timeout_s), hasher)
     try:
@@ -170,14 +179,17 @@ def _new_engine(url: URL, pool_timeout_s: float | None, **options: Any) -> Engin
     )
 
 
-def _turns(url: URL, busy_timeout_s: float) -> Callable[[], AbstractContextManager[Any]]:
-    turns = WriteTurns()
+def _turns(url: URL, busy_timeout_s: float | None) -> Callable[[], AbstractContextManager[float | None]]:
+    turns = WriteTurns(None if busy_timeout_s is None else MOST_WAITING)
 
     @contextmanager
-    def taken() -> Iterator[None]:
+    def taken() -> Iterator[float | None]:
+        until = None if busy_timeout_s is None else time.monotonic() + busy_timeout_s
         try:
-            with turns.taken(busy_timeout_s):
-                yield
+            with turns.taken(BUSY_TIMEOUT_S if busy_timeout_s is None else busy_timeout_s):
+                yield until
+        except TooManyWaitError as error:
+            raise unavailable(url, f"{MOST_WAITING} others wait to write", "Try again in a moment.") from error
         except TurnTimeoutError as error:
             raise unavailable(
                 url, "database is locked", "Another part of this process is writing: try again."
@@ -197,7 +209,11 @@ def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        options = connection.get_execution_options()
+        mode, until = options.get("sqlite_begin", "IMMEDIATE"), options.get("wait_until")
+        # What was waited for the turn is no longer left; and the connection may have served such a writer before.
+        seconds = busy_timeout_s if until is None else max(0.0, until - time.monotonic())
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={round(seconds * 1_000)}")
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine

@@ -1,6 +1,6 @@
 """Which examples questions were given, and how often what a user said was of use since."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,16 @@ from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.lookups import among, batches, insert_missing
 from feedback_pipeline.store.models import (
     ExampleSourceRow,
+    FeedbackRow,
     InteractionRow,
     RetrievalExampleRow,
     RetrievalRow,
     RetrievedExampleRow,
 )
+from feedback_pipeline.store.ratings import Speaker
+
+_Owner = tuple[str | None, str | None]
+"""Whose an interaction is (the hash), and of which database."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class GivenExample:
 class Retrieval:
     """A question that examples were looked up for. ``retrieval_id`` is a UUIDv7, so that the greatest is the latest.
 
-    ``interaction_id`` is what the agent says it was for. The question itself is not kept.
+    ``interaction_id`` is what the agent says it was for, ``speaker`` who says so (None: somebody trusted).
+    The question itself is not kept.
     """
 
     retrieval_id: str
@@ -42,6 +48,7 @@ class Retrieval:
     index_version: int | None = None
     interaction_id: int | None = None
     examples: Sequence[GivenExample] = ()
+    speaker: Speaker | None = None
 
 
 @dataclass(frozen=True)
@@ -55,27 +62,38 @@ class Use:
 def record_retrievals(store: Store, retrievals: Sequence[Retrieval]) -> None:
     """Store ``retrievals`` in one transaction; those that are stored already stay as they are.
 
-    An interaction that does not exist (any more) is not named. Raises StoreUnavailableError.
+    An interaction that does not exist (any more) is not named; nor is, by a ``speaker``, one of somebody else or of
+    another database. Raises StoreUnavailableError.
     """
     claimed = {item.interaction_id for item in retrievals if item.interaction_id is not None}
     with store.begin() as session:
-        existing = _existing(session, claimed)
-        rows = [_row(item, item.interaction_id if item.interaction_id in existing else None) for item in retrievals]
+        owners = _owners(session, claimed)
+        rows = [_row(item, item.interaction_id if _may_name(item, owners) else None) for item in retrievals]
         given = [{"retrieval_id": item.retrieval_id, **asdict(one)} for item in retrievals for one in item.examples]
         insert_missing(session, RetrievalRow, rows)
         insert_missing(session, RetrievalExampleRow, given)
 
 
-def _existing(session: Session, interaction_ids: Iterable[int]) -> set[int]:
+def _may_name(item: Retrieval, owners: Mapping[int, _Owner]) -> bool:
+    if item.interaction_id is None or item.interaction_id not in owners:
+        return False
+    user_hash, database_id = owners[item.interaction_id]
+    if item.speaker is None:
+        return True
+    return user_hash in (None, item.speaker.user_hash) and database_id in (None, item.database_id)
+
+
+def _owners(session: Session, interaction_ids: Iterable[int]) -> dict[int, _Owner]:
     claimed = sorted(interaction_ids)
     if claimed:
         # An erasure deletes what names an interaction; nothing may come to name it behind its back.
         lock(session, "interactions")
-    found: set[int] = set()
+    columns = InteractionRow.interaction_id, InteractionRow.user_hash, InteractionRow.database_id
+    owners: dict[int, _Owner] = {}
     for some in batches(claimed):
-        query = select(InteractionRow.interaction_id).where(among(session, InteractionRow.interaction_id, some))
-        found.update(session.scalars(query))
-    return found
+        query = select(*columns).where(among(session, InteractionRow.interaction_id, some))
+        owners.update({number: (user_hash, database_id) for number, user_hash, database_id in session.execute(query)})
+    return owners
 
 
 def _row(item: Retrieval, interaction_id: int | None) -> dict[str, Any]:
@@ -93,7 +111,8 @@ def uses_of(store: Store, feedback_ids: Sequence[str]) -> dict[str, Use]:
     """Return the use of each of ``feedback_ids``, at most ``lookups.IDS_PER_QUERY``; zero where there was none.
 
     A query counts once for a feedback however many of its examples it was given: each retrieval, and each interaction
-    that reports its examples itself because it names no retrieval. What was withheld does not count.
+    about the same database that reports its examples itself because it names no retrieval. What was withheld does not
+    count.
     """
     with store.read() as session:
         retrieved = _counts(session, _given_by_retrievals(), feedback_ids)
@@ -114,11 +133,14 @@ def _given_by_retrievals() -> Select[tuple[str, int, str]]:
 
 def _reported_by_interactions() -> Select[tuple[str, int, datetime]]:
     interaction = InteractionRow.interaction_id
+    about = select(FeedbackRow.database_id).where(FeedbackRow.feedback_id == ExampleSourceRow.feedback_id)
     return (
         select(ExampleSourceRow.feedback_id, func.count(interaction.distinct()), func.max(InteractionRow.created_at))
         .join(RetrievedExampleRow, RetrievedExampleRow.example_id == ExampleSourceRow.example_id)
         .join(InteractionRow, interaction == RetrievedExampleRow.interaction_id)
-        .where(not_(RetrievedExampleRow.withheld), InteractionRow.retrieval_id.is_(None))
+        # Not "is null": SQLite would begin with all interactions that name no retrieval, which are most of them.
+        .where(not_(RetrievedExampleRow.withheld), func.coalesce(InteractionRow.retrieval_id, "") == "")
+        .where(InteractionRow.database_id == about.scalar_subquery())
         .group_by(ExampleSourceRow.feedback_id)
     )
 

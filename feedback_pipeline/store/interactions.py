@@ -28,7 +28,7 @@ class UnknownInteractionError(LookupError):
 
     def __init__(self, interaction_id: int):
         self.interaction_id = interaction_id
-        super().__init__(f"No interaction has the id {interaction_id}: record the interaction first, or leave it out.")
+        super().__init__(f"No interaction has the id {interaction_id}: it has to be recorded first.")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, not_, select, update
 
+from feedback_pipeline.store.edits import is_edit
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.lookups import batches
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow, InteractionRow, OptOutRow
+from feedback_pipeline.store.standing import IN_USE
 from feedback_pipeline.store.transitions import Status
 
 WRITTEN_TOGETHER = 500
@@ -19,13 +21,21 @@ WRITTEN_TOGETHER = 500
 _SHORTEST_PAUSE_S = 0.005
 
 
+_CANONICAL_SQL = FeedbackRow.checks["canonical_sql"].as_string()
+
+
 class Waiting(NamedTuple):
-    """A pending feedback with its place in the queue as it is stored."""
+    """A pending feedback with its place in the queue as it is stored.
+
+    ``canonical_sql`` is null where nothing was checked or could be read.
+    """
 
     feedback_id: str
     database_id: str
     natural_query: str
     interaction_id: int | None
+    created_at: datetime
+    canonical_sql: str | None
     checks_passed: bool | None
     flagged: bool
     review_order: float
@@ -60,10 +70,18 @@ def mark_of(store: Store) -> Mark:
 
 def waiting_feedback(store: Store) -> list[Waiting]:
     """Return all pending feedback, by id."""
-    columns = [getattr(FeedbackRow, name) for name in Waiting._fields]
+    columns = [_CANONICAL_SQL if name == "canonical_sql" else getattr(FeedbackRow, name) for name in Waiting._fields]
     query = select(*columns).where(FeedbackRow.status == Status.PENDING.value)
     with store.read() as session:
         return sorted(Waiting(*row) for row in session.execute(query))
+
+
+def answers_in_use(store: Store) -> list[tuple[str, str, str]]:
+    """Return (database_id, question, canonical SQL) of what is verified or applied, where its SQL could be read."""
+    in_use = FeedbackRow.status.in_(IN_USE), _CANONICAL_SQL.is_not(None)
+    query = select(FeedbackRow.database_id, FeedbackRow.natural_query, _CANONICAL_SQL).where(*in_use)
+    with store.read() as session:
+        return list(session.execute(query).tuples())
 
 
 def never_checked(store: Store, limit: int) -> list[str]:
@@ -77,7 +95,7 @@ def asked_since(store: Store, since: datetime) -> Iterator[tuple[int | str, str,
     """Yield (id, database_id, question) of what was asked since a moment.
 
     That is every interaction about a database, and every feedback that is about no interaction; the id is a number for
-    the one and a text for the other. Without what was withdrawn, and without users who have opted out.
+    the one and a text for the other. Without edits of reviewers, what was withdrawn, and users who have opted out.
     """
     opted_out = select(OptOutRow.user_hash).where(OptOutRow.user_hash == InteractionRow.user_hash)
     interactions = select(
@@ -86,6 +104,7 @@ def asked_since(store: Store, since: datetime) -> Iterator[tuple[int | str, str,
     feedback = select(FeedbackRow.feedback_id, FeedbackRow.database_id, FeedbackRow.natural_query).where(
         FeedbackRow.created_at >= since,
         FeedbackRow.interaction_id.is_(None),
+        ~is_edit(),
         FeedbackRow.status != Status.WITHDRAWN.value,
     )
     with store.read() as session:

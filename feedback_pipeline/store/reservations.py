@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from feedback_pipeline.store.engine import Store
+from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import UnknownFeedbackError, utc_now
 from feedback_pipeline.store.lookups import among, batches
 from feedback_pipeline.store.models import FeedbackRow, ReservationRow
+
+MAX_HELD = 20
+"""So many items one reviewer may have at a time: nobody reads more, and others wait for them."""
 
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -34,6 +37,13 @@ class ReservedError(RuntimeError):
         super().__init__(held(reservation))
 
 
+class TooManyReservedError(RuntimeError):
+    """A reviewer has as many items for themselves as one may have; nothing was reserved."""
+
+    def __init__(self) -> None:
+        super().__init__(f"You have {MAX_HELD} items already: decide some of them, or give some back.")
+
+
 def held(reservation: Reservation) -> str:
     """Say who has a feedback, and until when."""
     return f"{reservation.reviewer} has it until {reservation.until:%H:%M:%S} UTC: take another one, or wait."
@@ -42,17 +52,27 @@ def held(reservation: Reservation) -> str:
 def reserve(store: Store, feedback_id: str, reviewer: str, *, minutes: float) -> Reservation:
     """Let ``reviewer`` have a feedback for ``minutes``; again by the same reviewer extends it.
 
-    Raises ReservedError while another one has it, and UnknownFeedbackError.
+    Raises ReservedError while another one has it, TooManyReservedError where the reviewer has ``MAX_HELD`` others, and
+    UnknownFeedbackError.
     """
     now = utc_now()
     wanted = {"feedback_id": feedback_id, "reviewer": reviewer, "until": now + timedelta(minutes=minutes)}
     with store.begin() as session:
+        lock(session, "reservations")
         if session.scalar(select(FeedbackRow.feedback_id).where(FeedbackRow.feedback_id == feedback_id)) is None:
             raise UnknownFeedbackError(feedback_id)
+        if _others_held(session, feedback_id, reviewer, now) >= MAX_HELD:
+            raise TooManyReservedError
         row = session.execute(_take(session.get_bind().dialect.name, wanted, now)).one_or_none()
         if row is None:
             raise ReservedError(standing(session, [feedback_id])[feedback_id])
     return Reservation(*row)
+
+
+def _others_held(session: Session, feedback_id: str, reviewer: str, now: datetime) -> int:
+    theirs = ReservationRow.reviewer == reviewer, ReservationRow.until > now
+    query = select(func.count()).select_from(ReservationRow).where(*theirs, ReservationRow.feedback_id != feedback_id)
+    return session.scalar(query) or 0
 
 
 def _take(dialect: str, wanted: dict[str, Any], now: datetime) -> Any:

@@ -1,7 +1,7 @@
 """Feedback comes in: stored once whatever happens, under ids that are the same for the same import."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import uuid_utils
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from feedback_pipeline.store.engine import Store, lock
 from feedback_pipeline.store.events import append_events, event_row, utc_now
@@ -67,11 +68,14 @@ class Submitted:
 _REFUSED = Submitted("", created=False, opted_out=True)
 
 
-def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitted]:
+def submit_many(
+    store: Store, submissions: Iterable[Submission], *, guard: Callable[[Session], None] | None = None
+) -> list[Submitted]:
     """Store ``submissions`` as pending in one transaction and return where each went, in their order.
 
     Those whose (source, client_key) is known, from before or from earlier in the same batch, change nothing. Those of
-    users who have opted out are not stored.
+    users who have opted out are not stored. ``guard`` is called in the transaction, under its lock, before anything is
+    stored: what it raises keeps everything out.
     Raises UnknownInteractionError for an interaction that does not exist and ValueError for a time without
     zone; nothing is stored then.
     """
@@ -80,6 +84,8 @@ def submit_many(store: Store, submissions: Iterable[Submission]) -> list[Submitt
         require_zone(f"submission {item.client_key or repr(item.natural_query[:60])}", created_at=item.created_at)
     with store.begin() as session:
         lock(session, "events")
+        if guard:
+            guard(session)
         users = [user_hash_of(store, item) for item in submissions]
         unwanted = opted_out_of(session, users)
         wanted = [(item, user) for item, user in zip(submissions, users, strict=True) if user not in unwanted]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from feedback_pipeline.store.engine import Store
 from feedback_pipeline.store.errors import clear_errors, unavailable
@@ -145,7 +145,12 @@ def _counts(session: Session, user_hash: str) -> dict[str, int]:
 def _retrievals(user_hash: str) -> Select[tuple[str]]:
     """Return the look-ups of examples made for the user's interactions, whichever of the two names the other."""
     theirs = InteractionRow.user_hash == user_hash
-    named = select(InteractionRow.retrieval_id).where(theirs, InteractionRow.retrieval_id.is_not(None))
+    # What they claim of another database is not theirs to erase.
+    claimed = aliased(RetrievalRow)
+    is_there = (claimed.retrieval_id == InteractionRow.retrieval_id) & (
+        claimed.database_id == InteractionRow.database_id
+    )
+    named = select(InteractionRow.retrieval_id).join(claimed, is_there).where(theirs)
     naming = RetrievalRow.interaction_id.in_(select(InteractionRow.interaction_id).where(theirs))
     return select(RetrievalRow.retrieval_id).where(or_(RetrievalRow.retrieval_id.in_(named), naming))
 

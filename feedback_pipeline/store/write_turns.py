@@ -10,20 +10,25 @@ class TurnTimeoutError(Exception):
     """Others have held the lock for too long."""
 
 
+class TooManyWaitError(Exception):
+    """As many others as may wait already do."""
+
+
 class WriteTurns:
-    """A lock that is handed to whoever has waited longest.
+    """A lock that is handed to whoever has waited longest; ``most_waiting`` may wait for it, None for any number.
 
     Python's own lock goes to whoever asks first after it is free, which mostly is the thread that has just had it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int | None = None) -> None:
+        self._most_waiting = most_waiting
         self._guard = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Lock] = deque()
 
     @contextmanager
     def taken(self, timeout_s: float) -> Iterator[None]:
-        """Hold the lock. Raises TurnTimeoutError when it does not become free in time."""
+        """Hold the lock. Raises TurnTimeoutError when it is not free in time, and at once TooManyWaitError."""
         self._take(timeout_s)
         try:
             yield
@@ -35,6 +40,8 @@ class WriteTurns:
             if not self._taken:
                 self._taken = True
                 return
+            if self._most_waiting is not None and len(self._waiting) >= self._most_waiting:
+                raise TooManyWaitError
             called = threading.Lock()
             called.acquire()
             self._waiting.append(called)

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from feedback_pipeline.api import create_app
 from feedback_pipeline.api.rate_limits import RateLimitError
-from feedback_pipeline_tests.api.conftest import api_settings, bearer
+from feedback_pipeline_tests.api.conftest import api_settings, bearer, token
 from feedback_pipeline_tests.api.probes import add_probes
 
 WRONG = {"Authorization": "Bearer of-nobody"}
@@ -66,11 +66,56 @@ def test_naming_others_without_the_right_to_gives_no_more_requests(limited: Test
 
 
 def test_without_a_token_an_address_is_counted(limited: TestClient) -> None:
-    assert statuses(limited, 6, {}, "/readyz") == [200] * 5 + [429]
+    assert statuses(limited, 6, {}, "/metrics") == [200] * 5 + [429]
 
 
-def test_whether_the_server_lives_may_be_asked_for_ever(limited: TestClient) -> None:
-    assert statuses(limited, 20, {}, "/healthz") == [200] * 20
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/app.css"])
+def test_some_addresses_may_be_asked_for_ever(limited: TestClient, path: str) -> None:
+    assert statuses(limited, 20, {}, path) == [200] * 20
+    assert statuses(limited, 20, WRONG, path) == [200] * 20
+
+
+def test_reviewers_behind_one_address_are_counted_apart_from_each_other_and_from_others(limited: TestClient) -> None:
+    rita, rolf = ({"Cookie": f"feedback_session={token(name, 'reviewer')}"} for name in ("rita", "rolf"))
+
+    assert statuses(limited, 6, rita, "/metrics") == [200] * 5 + [429]
+    assert statuses(limited, 6, rolf, "/metrics") == [200] * 5 + [429]
+    assert statuses(limited, 1, {}, "/metrics") == [200]
+
+
+def test_a_reviewer_is_one_caller_with_a_cookie_and_with_a_header(limited: TestClient) -> None:
+    statuses(limited, 5, {"Cookie": f"feedback_session={token('rita', 'reviewer')}"}, "/metrics")
+
+    assert statuses(limited, 1, bearer("rita", "reviewer")) == [429]
+
+
+def test_a_cookie_opens_no_route_for_programs(limited: TestClient) -> None:
+    assert statuses(limited, 1, {"Cookie": f"feedback_session={token('rita', 'admin')}"}) == [401]
+
+
+def test_tokens_that_do_not_fit_are_counted_in_cookies_too(limited: TestClient) -> None:
+    assert statuses(limited, 4, {"Cookie": "feedback_session=of-nobody"}, "/metrics") == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/review", "/review/items/x", "/sign-in"])
+def test_one_request_too_many_of_a_browser_is_answered_with_a_page(limited: TestClient, path: str) -> None:
+    statuses(limited, 5, {}, "/metrics")
+
+    refused = limited.get(path, headers={"Accept": "text/html"})
+
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["content-type"].startswith("text/html")
+    assert "Too many requests" in refused.text
+
+
+def test_one_request_too_many_of_a_program_is_a_problem_document_wherever_it_goes(limited: TestClient) -> None:
+    statuses(limited, 5, {}, "/metrics")
+
+    queue = limited.get("/review-queue", headers={"Accept": "text/html"})
+    page = limited.get("/review", headers={"Accept": "*/*"})
+
+    assert [answer.json()["code"] for answer in (queue, page)] == ["rate_limited"] * 2
 
 
 def test_tokens_that_do_not_fit_may_be_tried_a_few_times_only(limited: TestClient) -> None:
@@ -96,7 +141,7 @@ def test_the_addresses_of_one_ipv6_network_are_one(tmp_path: Path) -> None:
 
     for host in ("2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3", "2001:db8:0:1::1"):
         with TestClient(app, client=(host, 50_000)) as client:
-            found.append(client.get("/readyz").status_code)
+            found.append(client.get("/metrics").status_code)
 
     assert found == [200, 200, 429, 200]
 

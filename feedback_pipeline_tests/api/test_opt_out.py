@@ -169,3 +169,32 @@ def test_a_backend_has_to_say_for_whom(client: TestClient, method: str, path: st
     response = client.request(method, path, headers=BACKEND)
 
     assert (response.status_code, response.json()["code"]) == (422, "on_behalf_of_missing")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/feedback/opt-out"),
+        ("DELETE", "/feedback/opt-out"),
+        ("DELETE", "/feedback/mine"),
+        ("GET", "/feedback/mine/erasure"),
+    ],
+)
+@pytest.mark.parametrize("rights", [{"acts_for_users": True}, {"role": "admin"}], ids=["backend", "admin"])
+def test_a_backend_of_some_databases_does_not_speak_of_consent(world: World, method: str, path: str, rights: dict):
+    feedback_id = world.live("question 1")
+    tenant = bearer("product", databases=["otherdb"], **rights) | {"On-Behalf-Of": "ann"}
+
+    response = world.client.request(method, path, headers=tenant)
+
+    assert (response.status_code, response.json()["code"]) == (403, "databases_limited")
+    assert get_feedback(world.store, feedback_id)["status"] == "applied"
+    assert live(world) == {"question 1"}
+
+
+def test_users_speak_of_their_consent_whatever_their_token_is_limited_to(world: World):
+    feedback_id = world.live("question 1")
+
+    done = opt_out(world.client, bearer("ann", databases=["otherdb"]))
+
+    assert (done["withdrawn"], get_feedback(world.store, feedback_id)["status"]) == (1, "withdrawn")

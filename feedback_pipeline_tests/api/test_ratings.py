@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from feedback_pipeline.api import create_app
+from feedback_pipeline.api.documents.json_values import MAX_REMARK_CHARS
 from feedback_pipeline_tests.api.conftest import Headers, api_settings, bearer
 from feedback_pipeline_tests.api.sending import BACKEND, CORRECTION, answer, give, rated, wrong_fields
 from feedback_pipeline_tests.store.running import together
@@ -183,3 +184,15 @@ def test_without_a_store_it_is_said_when_to_try_again(tmp_path: Path, body: dict
     assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
     assert int(response.headers["Retry-After"]) > 0
     assert "127.0.0.1" not in response.text
+
+
+@pytest.mark.parametrize("field", ["reason", "comment"])
+def test_remarks_have_an_end(client_of_each_store: TestClient, field: str):
+    client = client_of_each_store
+    body = {"interaction_id": answer(client), "rating": -1} if field == "reason" else CORRECTION
+
+    refused = give(client, body | {field: "x" * (MAX_REMARK_CHARS + 1)})
+    kept = give(client, body | {field: "x" * MAX_REMARK_CHARS})
+
+    assert set(wrong_fields(refused)) == {field}
+    assert kept.status_code in {201, 204}

@@ -9,8 +9,10 @@ from fastapi.testclient import TestClient
 
 from feedback_pipeline.api import create_app
 from feedback_pipeline.review.triage import triage
-from feedback_pipeline.store import Store, decide, get_feedback, submit_many
+from feedback_pipeline.store import Store, count_by_status, decide, get_feedback, submit_many
+from feedback_pipeline.store.reservations import MAX_HELD
 from feedback_pipeline_tests.api.conftest import api_settings, bearer
+from feedback_pipeline_tests.store.running import together
 from feedback_pipeline_tests.store.samples import submission
 
 SQL = "SELECT count(*) FROM river WHERE length > 7"
@@ -169,6 +171,40 @@ def test_an_edit_answers_with_the_new_feedback(client: TestClient, store: Store)
     assert code_of(failing) == (409, "checks_failed")
     assert (edited["original_id"], edited["status"], edited["outcome"]) == (original, "verified", "done")
     assert get_feedback(store, original)["status"] == "superseded"
+
+
+def test_of_different_edits_sent_at_once_one_wins(client: TestClient, store: Store) -> None:
+    original = say(store, sql="SELEC 1")
+
+    def send(number: int) -> Any:
+        body = {"corrected_sql": f"SELECT {number}", "expected_status": "pending"}
+        return client.post(f"/feedback/{original}/edit", json=body, headers=bearer(f"r{number}", "reviewer"))
+
+    answers = together(*(lambda n=n: send(n) for n in range(6)))
+
+    assert sorted(code_of(answer) for answer in answers if answer.status_code != 200) == [(409, "moved_on")] * 5
+    assert count_by_status(store)["verified"] == 1
+
+
+def test_an_edit_says_which_status_was_seen(client: TestClient, store: Store) -> None:
+    one = say(store)
+
+    stale = client.post(
+        f"/feedback/{one}/edit", json={"corrected_sql": "SELECT 2", "expected_status": "verified"}, headers=REVIEWER
+    )
+
+    assert code_of(stale) == (409, "moved_on")
+    assert get_feedback(store, one)["status"] == "pending"
+
+
+def test_so_many_are_reserved_at_a_time(client: TestClient, store: Store) -> None:
+    answers = [
+        client.post(f"/feedback/{say(store, f'k{number}')}/reservation", headers=REVIEWER)
+        for number in range(MAX_HELD + 1)
+    ]
+
+    assert [answer.status_code for answer in answers[:-1]] == [200] * MAX_HELD
+    assert code_of(answers[-1]) == (409, "too_many_reserved")
 
 
 def test_what_another_reviewer_has_cannot_be_decided(client: TestClient, store: Store) -> None:

@@ -335,3 +335,28 @@ def test_logs_hold_no_question_and_no_user(quick: World, caplog: pytest.LogCaptu
 
     assert "question 1" not in caplog.text
     assert "ann-the-secret" not in caplog.text
+
+
+def test_an_interaction_of_somebody_else_is_not_named(world: World):
+    world.live("question 1")
+    items = [Interaction("text2sql", "q", database_id="shop", user_id=user) for user in ("ann", "bob")]
+    [(anns, _), (bobs, _)] = record_many(world.store, items)
+
+    retrieval_ids = [search(world, interaction_id=number)["retrieval_id"] for number in (anns, bobs)]
+
+    assert world.services.influence.flush()
+    with world.store.read() as session:
+        query = select(RetrievalRow.retrieval_id, RetrievalRow.interaction_id)
+        named = dict(session.execute(query).tuples().all())
+    assert [named[retrieval_id] for retrieval_id in retrieval_ids] == [None, bobs]
+
+
+def test_a_tenant_does_not_add_to_the_uses_of_another_ones_feedback(world: World):
+    feedback_id = world.live("question 1")
+    tenant = bearer("product", databases=["other"])
+    body = {"natural_query": "q", "examples": [{"example_id": example_id("shop", "question 1")}]}
+
+    for database in ({"database_id": "other"}, {}):
+        assert world.client.post("/interactions", json=body | database, headers=tenant).status_code == 201
+
+    assert uses_of(world.store, [feedback_id])[feedback_id].queries == 0

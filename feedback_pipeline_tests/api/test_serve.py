@@ -7,13 +7,17 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
-from feedback_pipeline.api.server import AddressError, is_loopback, listen
-from feedback_pipeline_tests.api.conftest import SECRET, bearer
+from feedback_pipeline.api import create_app
+from feedback_pipeline.api.server import AddressError, configuration, is_loopback, listen
+from feedback_pipeline_tests.api.conftest import SECRET, api_settings, bearer, token
 from feedback_pipeline_tests.processes import Running, all_gone, free_port, running, wait_for
 
 
@@ -164,3 +168,53 @@ def test_many_requests_at_once_are_all_answered(serving: Running, port: int) -> 
         thread.join()
 
     assert statuses == [200] * 100
+
+
+@contextmanager
+def served(folder: Path, **changes: str) -> Iterator[TestClient]:
+    """An application as the server has it, asked by the same machine."""
+    settings = api_settings(folder, api_sign_in_rate_limit="2/hour", **changes)
+    config = configuration(settings, create_app(settings), log_config=None)
+    config.load()
+    app: Any = config.loaded_app
+    with TestClient(app, client=("127.0.0.1", 50_000), follow_redirects=False) as client:
+        yield client
+
+
+def guesses(client: TestClient) -> list[int]:
+    """Guess tokens, each time in the name of another address."""
+    sent = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in range(3))
+    return [client.post("/sign-in", data={"token": "wrong"}, headers=headers).status_code for headers in sent]
+
+
+def test_nobody_is_believed_to_speak_for_other_addresses_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+
+    with served(tmp_path) as client:
+        answer = client.post(
+            "/sign-in", data={"token": token("rita", "reviewer")}, headers={"X-Forwarded-Proto": "https"}
+        )
+        found = guesses(client)
+
+    assert "secure" not in answer.headers["set-cookie"].lower()
+    assert found == [401, 429, 429]
+
+
+@pytest.mark.parametrize("proxies", ["127.0.0.1", "10.0.0.7, 127.0.0.0/8", "*"])
+def test_a_trusted_proxy_says_who_asks_and_by_which_scheme(tmp_path: Path, proxies: str) -> None:
+    with served(tmp_path, api_trusted_proxies=proxies) as client:
+        found = guesses(client)
+        answer = client.post(
+            "/sign-in", data={"token": token("rita", "reviewer")}, headers={"X-Forwarded-Proto": "https"}
+        )
+
+    assert found == [401, 401, 401]
+    assert answer.headers["set-cookie"].startswith("__Host-")
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_another_proxy_than_the_trusted_one_is_not_believed(tmp_path: Path) -> None:
+    with served(tmp_path, api_trusted_proxies="10.0.0.7") as client:
+        assert guesses(client) == [401, 401, 429]

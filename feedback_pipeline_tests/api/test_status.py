@@ -330,3 +330,15 @@ def test_a_cursor_that_is_none_is_refused(world: World, cursor: str):
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "status=fine", "mine=perhaps"])
 def test_a_query_that_cannot_be_is_refused(quick: World, query: str):
     assert refused(quick, f"/feedback?mine=true&{query}") == (422, "invalid_request")
+
+
+def test_a_user_is_led_to_the_version_that_took_the_place_of_theirs(quick: World):
+    first, edit, of_bob = (quick.give(f"question {n}", user=user) for n, user in enumerate(("ann", "ann", "bob")))
+    decide(quick.store, [first], "superseded", actor="rae", payload={"superseded_by": edit})
+    replaced = quick.give("question 4", user="ann")
+    decide(quick.store, [replaced], "superseded", actor="rae", payload={"superseded_by": of_bob})
+
+    assert status(quick, first)["superseded_by"] == edit
+    assert status(quick, edit)["superseded_by"] is None
+    assert status(quick, replaced)["superseded_by"] is None
+    assert status(quick, replaced, bearer("rae", "reviewer"))["superseded_by"] == of_bob

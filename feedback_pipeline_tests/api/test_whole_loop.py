@@ -1,7 +1,8 @@
-"""The whole loop in a browser: a user corrects, a reviewer verifies, the pipeline runs, and the next answer is better."""
+"""The whole loop in a browser: a user corrects, a reviewer verifies, the pipeline runs, and it is learned."""
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from feedback_pipeline.api import create_app
-from feedback_pipeline.client import FeedbackClient
+from feedback_pipeline.client import FeedbackClient, FeedbackStatus
 from feedback_pipeline.defs.sensors import verified_feedback_sensor
 from feedback_pipeline.review.triage import triage
 from feedback_pipeline.store import register_database
@@ -80,6 +81,14 @@ def run_what_the_sensor_asks_for(pipeline: Pipeline) -> None:
     pipeline.run("promote_verified")
 
 
+def status_once_used(backend: FeedbackClient, feedback_id: str) -> FeedbackStatus:
+    """Ask until a use is counted, which is noted behind the answer."""
+    deadline = time.monotonic() + 10
+    while not (told := backend.status(feedback_id)).used_in_queries and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return told
+
+
 def test_a_correction_comes_back_to_whoever_gave_it(product: Product, pipeline: Pipeline):
     backend = product.backend
     with chromium() as browser:
@@ -113,4 +122,5 @@ def test_a_correction_comes_back_to_whoever_gave_it(product: Product, pipeline: 
     assert [(example.sql, example.yours) for example in after.examples] == [(RIGHT, True)]
     assert RIGHT in after.prompt
     [entry] = backend.mine()
-    assert entry.status == "applied"
+    told = status_once_used(backend, entry.feedback_id)
+    assert (entry.status, told.status, told.used_in_queries) == ("applied", "applied", 1)

@@ -389,3 +389,32 @@ def test_the_demo_says_what_is_wrong_with_a_token(stage: Stage, open_page: OpenP
 
     expect(page.locator("#signed-in.bad")).to_contain_text("token")
     expect(thumb(page, "Good")).to_have_count(0)
+
+
+@pytest.mark.parametrize("source", ["token", "async () => token"])
+def test_what_one_user_gave_is_forgotten_when_another_comes(stage: Stage, open_page: OpenPage, source: str):
+    interaction_id = stage.answer(user=None)
+    page = open_page(stage.page_with(article(interaction_id)))
+    thumb(page, "Good").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you.")
+
+    page.evaluate(f"token => FeedbackWidget.configure({{ token: {source} }})", token("bob"))
+
+    expect(thumb(page, "Good")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("status")).to_have_text("")
+    before = len(stage.api.seen)
+    thumb(page, "Good").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you.")
+    assert "POST" in {method for method, *_ in stage.api.seen[before:]}
+
+
+def test_a_renewed_token_of_the_same_user_forgets_nothing(stage: Stage, open_page: OpenPage):
+    page = open_page(stage.page_with(article(stage.answer())))
+    thumb(page, "Good").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you.")
+
+    page.evaluate("token => FeedbackWidget.configure({ token })", token(renewed=True))
+    expect(thumb(page, "Good")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+
+    expect(thumb(page, "Good")).to_have_attribute("aria-pressed", "true")

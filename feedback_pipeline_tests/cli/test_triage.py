@@ -46,3 +46,28 @@ def test_following_goes_on_until_it_is_ended_and_ends_at_once(
     # Nothing is left half done: the next one goes on.
     run_json("triage")
     assert run_json("triage")["moved"] == 0
+
+
+def test_a_follower_ends_with_the_process_that_started_it(tmp_path: Path):
+    command = [sys.executable, "-m", "feedback_pipeline.cli", "triage", "--follow", "--with-parent"]
+    started = f"subprocess.Popen([*{command!r}, str(os.getpid())]).pid"
+    starter = f"import os, subprocess, time; print({started}, flush=True); time.sleep(60)"
+    environment = os.environ | {"FEEDBACK_STORAGE_ROOT": str(tmp_path / "data")}
+    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout
+    follower = Path("/proc") / parent.stdout.readline().strip()
+
+    parent.kill()
+    parent.wait()
+
+    deadline = time.monotonic() + 20
+    while is_running(follower) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_running(follower)
+
+
+def is_running(process: Path) -> bool:
+    try:
+        return ") Z " not in (process / "stat").read_text()
+    except OSError:
+        return False

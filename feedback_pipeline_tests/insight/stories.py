@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from feedback_pipeline.store import Store, status_after
+from feedback_pipeline.store.edits import EDIT_SOURCE
 from feedback_pipeline.store.models import (
     ExampleSourceRow,
     FeedbackEventRow,
@@ -36,6 +37,7 @@ def ago(hours: float) -> datetime:
 def tell(
     store: Store, *steps: Step, database_id: str = "geo", user: str | None = "ann", question: str = "how long is it",
     sql: str | None = None, digest: str | None = None, mistake: bool = False, checks: Mapping[str, Any] | None = None,
+    edit_of: str | None = None,
 ) -> str:  # fmt: skip
     """Store a feedback that ``steps`` happened to, in this order; return its id."""
     feedback_id = f"f{next(_numbers):05}"
@@ -45,7 +47,8 @@ def tell(
         "database_id": database_id,
         "natural_query": question,
         "user_hash": user,
-        "source": "test",
+        "source": EDIT_SOURCE if edit_of else "test",
+        "client_key": f"{edit_of}/{feedback_id}" if edit_of else None,
         "status": status_after(step[0] for step in steps).value,
         "checks": document,
         "created_at": ago(steps[0][1]),
@@ -58,6 +61,14 @@ def tell(
     put(store, FeedbackRow, row)
     put(store, FeedbackEventRow, *events)
     return feedback_id
+
+
+def supersede(store: Store, feedback_id: str, hours: float, *, by: str | None) -> None:
+    """Note that a feedback was superseded so many hours ago, ``by`` an edit or by hand."""
+    event = {"feedback_id": feedback_id, "event": "superseded", "at": ago(hours), "actor": "ada"}
+    put(store, FeedbackEventRow, {**event, "payload": {"superseded_by": by} if by else None})
+    with store.begin() as session:
+        session.execute(update(FeedbackRow).where(FeedbackRow.feedback_id == feedback_id).values(status="superseded"))
 
 
 def retrieve(

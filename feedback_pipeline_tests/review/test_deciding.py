@@ -139,6 +139,20 @@ def test_what_is_in_use_is_taken_out_by_one_reviewer(store: Store, two_reviewers
     assert (rejected.outcome, rejected.status) == ("done", "rejected")
 
 
+def test_with_several_reviewers_one_alone_supersedes_only_what_is_in_use(
+    store: Store, two_reviewers: Settings, say: Say
+) -> None:
+    one = say()
+
+    [alone] = supersede(store, two_reviewers, [one], reviewer="ada", reason="mine is better")
+    for reviewer in ("ada", "bob"):
+        verify(store, two_reviewers, [one], reviewer=reviewer)
+    [in_use] = supersede(store, two_reviewers, [one], reviewer="ada", reason="a newer answer")
+
+    assert (alone.outcome, alone.code, alone.status) == ("refused", "needs_agreement", "pending")
+    assert (in_use.outcome, in_use.status) == ("done", "superseded")
+
+
 def test_with_several_reviewers_nobody_verifies_what_they_gave(
     store: Store, two_reviewers: Settings, store_settings: Settings, say: Say
 ) -> None:

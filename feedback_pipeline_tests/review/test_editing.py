@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from feedback_pipeline.review import editing
@@ -14,7 +16,8 @@ from feedback_pipeline.store import (
 )
 from feedback_pipeline.store.reservations import reserve
 from feedback_pipeline.store.standing import standings
-from feedback_pipeline_tests.review.conftest import LONG, WRONG, Say
+from feedback_pipeline_tests.review.conftest import LONG, WIDE, WRONG, Say
+from feedback_pipeline_tests.store.running import together
 
 
 def test_an_edit_becomes_feedback_of_the_same_user_and_takes_the_place_of_the_original(
@@ -130,3 +133,121 @@ def test_an_original_that_was_reopened_stays_open_when_its_edit_is_verified_once
     assert get_feedback(store, original)["status"] == "pending"
     assert edit_and_verify(store, store_settings, original, reviewer="ada", corrected_sql=LONG).outcome == "unchanged"
     assert get_feedback(store, original)["status"] == "superseded"
+
+
+def by_status(store: Store) -> dict[str, int]:
+    return {status: count for status, count in count_by_status(store).items() if count}
+
+
+def test_of_different_edits_at_once_one_is_verified_and_the_others_have_moved_on(
+    store: Store, store_settings: Settings, say: Say
+) -> None:
+    original = say(WRONG)
+
+    def attempt(number: int) -> editing.Edited:
+        sql = f"SELECT name FROM river WHERE length > {number}"
+        return edit_and_verify(store, store_settings, original, reviewer=f"r{number}", corrected_sql=sql)
+
+    edits = together(*(lambda n=n: attempt(n) for n in range(8)))
+
+    assert sorted((edit.outcome, edit.code) for edit in edits) == [("done", None)] + [("refused", "moved_on")] * 7
+    statuses = by_status(store)
+    assert statuses.pop("verified") == 1
+    assert set(statuses) == {"superseded"}
+    [won] = [edit.feedback_id for edit in edits if edit.outcome == "done"]
+    assert get_feedback(store, original)["history"][-1]["payload"] == {"superseded_by": won}
+
+
+def test_what_an_edit_has_superseded_accepts_no_other_edit(store: Store, store_settings: Settings, say: Say) -> None:
+    original, by_hand = say(WRONG), say(WRONG, question="Which are wide?")
+    edit_and_verify(store, store_settings, original, reviewer="ada", corrected_sql=LONG)
+    decide(store, [by_hand], "superseded", actor="ada")
+
+    others = [
+        edit_and_verify(store, store_settings, one, reviewer="bob", corrected_sql=WIDE) for one in (original, by_hand)
+    ]
+
+    assert [(other.outcome, other.code, other.feedback_id) for other in others] == [("refused", "moved_on", None)] * 2
+    assert by_status(store) == {"verified": 1, "superseded": 2}
+
+
+def test_an_edit_of_what_is_no_longer_as_it_was_seen_is_refused(
+    store: Store, store_settings: Settings, say: Say
+) -> None:
+    original = say()
+    verify(store, store_settings, [original], reviewer="ada")
+
+    refused, done = (
+        edit_and_verify(store, store_settings, original, reviewer="bob", corrected_sql=WIDE, expected=expected)
+        for expected in ("pending", "verified")
+    )
+
+    assert (refused.code, refused.feedback_id, done.outcome) == ("moved_on", None, "done")
+
+
+@pytest.mark.parametrize("event", ["withdrawn", "superseded", "rejected"])
+def test_nothing_is_stored_when_the_original_goes_while_the_edit_is_checked(
+    store: Store, store_settings: Settings, say: Say, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    original = say(WRONG, user_id=None)
+    checked = editing.run_as_evidence
+
+    def overtaken(*arguments: Any) -> Any:
+        decide(store, [original], event, actor="somebody", reason="first")
+        return checked(*arguments)
+
+    monkeypatch.setattr(editing, "run_as_evidence", overtaken)
+    edited = edit_and_verify(store, store_settings, original, reviewer="ada", corrected_sql=LONG)
+
+    assert (edited.outcome, edited.feedback_id) == ("refused", None)
+    assert by_status(store) == {event: 1}
+
+
+def test_an_edit_whose_original_is_rejected_before_it_is_verified_does_not_wait(
+    store: Store, store_settings: Settings, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = say(WRONG)
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        decide(store, [original], "rejected", actor="bob", reason="no")
+        return verify(*arguments, **options)
+
+    monkeypatch.setattr(editing, "verify", overtaken)
+    edited = edit_and_verify(store, store_settings, original, reviewer="ada", corrected_sql=LONG)
+
+    assert (edited.outcome, edited.code) == ("refused", "moved_on")
+    assert by_status(store) == {"rejected": 1, "superseded": 1}
+
+
+def two_waiting_edits(store: Store, settings: Settings, say: Say) -> list[str]:
+    original = say(WRONG)
+    edits = (("ada", LONG), ("bob", WIDE))
+    return [
+        edit_and_verify(store, settings, original, reviewer=who, corrected_sql=sql).feedback_id or ""
+        for who, sql in edits
+    ]
+
+
+def test_an_edit_that_is_verified_supersedes_the_others_that_wait(
+    store: Store, two_reviewers: Settings, say: Say
+) -> None:
+    first, second = two_waiting_edits(store, two_reviewers, say)
+    before = by_status(store)
+
+    [done] = verify(store, two_reviewers, [first], reviewer="cy")
+    [late] = verify(store, two_reviewers, [second], reviewer="cy")
+
+    assert before == {"pending": 3}
+    assert (done.outcome, late.outcome) == ("done", "refused")
+    assert by_status(store) == {"verified": 1, "superseded": 2}
+
+
+def test_of_two_edits_verified_in_one_call_one_wins(
+    store: Store, two_reviewers: Settings, store_settings: Settings, say: Say
+) -> None:
+    edits = two_waiting_edits(store, two_reviewers, say)
+
+    answers = verify(store, store_settings, edits, reviewer="cy")
+
+    assert sorted((answer.outcome, answer.code) for answer in answers) == [("done", None), ("refused", "moved_on")]
+    assert by_status(store) == {"verified": 1, "superseded": 2}

@@ -5,7 +5,15 @@ from sqlalchemy import update
 
 from feedback_pipeline.store import Store, UnknownFeedbackError
 from feedback_pipeline.store.models import ReservationRow
-from feedback_pipeline.store.reservations import ReservedError, drop_expired, release, reserve, standing
+from feedback_pipeline.store.reservations import (
+    MAX_HELD,
+    ReservedError,
+    TooManyReservedError,
+    drop_expired,
+    release,
+    reserve,
+    standing,
+)
 from feedback_pipeline_tests.store.running import together
 from feedback_pipeline_tests.store.samples import submit
 
@@ -82,3 +90,44 @@ def test_what_has_run_out_is_cleared_away(store: Store) -> None:
     assert drop_expired(store) == 1
     assert drop_expired(store) == 0
     assert holder(store, other) == "ada"
+
+
+def test_a_reviewer_has_so_many_at_a_time(store: Store) -> None:
+    *ids, last = submit(store, *(f"k{number}" for number in range(MAX_HELD + 1)))
+    for one in ids:
+        reserve(store, one, "ada", minutes=10)
+
+    with pytest.raises(TooManyReservedError, match="give some back"):
+        reserve(store, last, "ada", minutes=10)
+    reserve(store, ids[0], "ada", minutes=20)
+    reserve(store, last, "bob", minutes=10)
+    release(store, last, "bob")
+    release(store, ids[0], "ada")
+
+    assert reserve(store, last, "ada", minutes=10).reviewer == "ada"
+
+
+def test_what_has_run_out_does_not_count(store: Store) -> None:
+    *ids, last = submit(store, *(f"k{number}" for number in range(MAX_HELD + 1)))
+    for one in ids:
+        reserve(store, one, "ada", minutes=10)
+    expire(store)
+
+    assert reserve(store, last, "ada", minutes=10).reviewer == "ada"
+
+
+def test_reserving_at_once_gives_nobody_more(store: Store) -> None:
+    ids = submit(store, *(f"k{number}" for number in range(MAX_HELD + 4)))
+    for one in ids[: MAX_HELD - 1]:
+        reserve(store, one, "ada", minutes=10)
+
+    def attempt(feedback_id: str) -> bool:
+        try:
+            reserve(store, feedback_id, "ada", minutes=10)
+        except TooManyReservedError:
+            return False
+        return True
+
+    got = together(*(lambda one=one: attempt(one) for one in ids[MAX_HELD - 1 :]))
+
+    assert sum(got) == 1

@@ -1,19 +1,26 @@
+from datetime import UTC, datetime, timedelta
+
 import pyarrow as pa
 import pytest
 
-from feedback_pipeline.curation.review_value import ASKED, OUTCOMES, WAITING, chances, review_values
+from feedback_pipeline.curation.review_value import ASKED, OUTCOMES, SAID, WAITING, chances, review_values
 
 EVEN = dict.fromkeys(OUTCOMES, 0.5)
 Row = tuple[str, str, str]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOTHING = SAID.empty_table()
 
 
 def values(waiting: list[Row], asked: list[Row], outcome: str = "passed") -> dict[str, tuple[int, int, float]]:
     """Rows are (ask id, database, question); a waiting one goes by its ask id."""
     names = ("ask_id", "database_id", "natural_query")
-    rows = [{"feedback_id": row[0], "outcome": outcome, **dict(zip(names, row, strict=True))} for row in waiting]
+    rows = [
+        {"feedback_id": row[0], "outcome": outcome, "created_at": NOON, **dict(zip(names, row, strict=True))}
+        for row in waiting
+    ]
     table = pa.Table.from_pylist(rows, WAITING)
     found = review_values(
-        table, pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in asked], ASKED), EVEN
+        table, pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in asked], ASKED), NOTHING, EVEN
     )
     return {
         row["feedback_id"]: (row["times_asked"], row["similar_waiting"], row["expected_value"])
@@ -53,6 +60,7 @@ def test_the_asking_it_is_about_counts_once_however_many_complain() -> None:
             {
                 "feedback_id": i,
                 "outcome": "passed",
+                "created_at": NOON,
                 "ask_id": "interaction 7",
                 "database_id": "g",
                 "natural_query": "q?",
@@ -65,7 +73,7 @@ def test_the_asking_it_is_about_counts_once_however_many_complain() -> None:
         {"ask_id": ["interaction 7", "interaction 8"], "database_id": ["g", "g"], "natural_query": ["q?", "Q"]}, ASKED
     )
 
-    found = review_values(waiting, asked, EVEN)
+    found = review_values(waiting, asked, NOTHING, EVEN)
 
     assert found["times_asked"].to_pylist() == [1, 1]
     assert found["similar_waiting"].to_pylist() == [1, 1]
@@ -101,3 +109,47 @@ def test_chances_follow_what_was_decided() -> None:
 
 def test_one_more_decision_does_not_move_everything() -> None:
     assert chances({"passed": (800, 1000)}) == chances({"passed": (800, 1001)})
+
+
+def twins(
+    *waiting: tuple[str, int, str, str | None], in_use: tuple[tuple[str, str, str], ...] = ()
+) -> dict[str, float]:
+    """Return the value of each; rows are (id, age in hours, question, canonical SQL), about the database geo."""
+    rows = [
+        {
+            "feedback_id": i,
+            "ask_id": i,
+            "database_id": "geo",
+            "outcome": "passed",
+            "natural_query": question,
+            "canonical_sql": sql,
+            "created_at": NOON - timedelta(hours=age),
+        }
+        for i, age, question, sql in waiting
+    ]
+    said = [dict(zip(SAID.names, row, strict=True)) for row in in_use]
+    found = review_values(
+        pa.Table.from_pylist(rows, WAITING), ASKED.empty_table(), pa.Table.from_pylist(said, SAID), EVEN
+    )
+    return dict(zip(found["feedback_id"].to_pylist(), found["expected_value"].to_pylist(), strict=True))
+
+
+def test_of_what_says_the_same_the_oldest_stands_for_all_and_by_id_where_as_old() -> None:
+    found = twins(
+        ("b", 1, "How many?", "SELECT 1"), ("c", 1, "how many", "SELECT 1"), ("d", 9, "how MANY?", "SELECT 1")
+    )
+
+    assert found == {"d": 1.5, "b": 1.5 / 2, "c": 1.5 / 3}
+
+
+def test_what_says_the_same_as_something_in_use_comes_later() -> None:
+    in_use = (("geo", "HOW many", "SELECT 1"), ("shop", "how many", "SELECT 1"), ("geo", "how many", "SELECT 2"))
+
+    assert twins(("a", 1, "how many", "SELECT 1"), in_use=in_use) == {"a": 0.25}
+    assert twins(("a", 1, "how many", None), in_use=in_use) == {"a": 0.5}
+
+
+def test_another_answer_or_one_that_was_not_read_does_not_say_the_same() -> None:
+    found = twins(("a", 3, "q", "SELECT 1"), ("b", 2, "q", "SELECT 2"), ("c", 1, "q", None), ("d", 0, "q", None))
+
+    assert set(found.values()) == {2.0}

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event
 
+from feedback_pipeline.curation.review_value import chances
+from feedback_pipeline.review.editing import edit_and_verify
 from feedback_pipeline.review.item import open_item
 from feedback_pipeline.review.queue import QueueFilter, queue_page
 from feedback_pipeline.review.triage import TriageReport, put_in_order, triage
@@ -105,6 +107,42 @@ def test_a_correction_of_a_recorded_answer_is_one_asking(store: Store, store_set
 
     assert queue_page(store, QueueFilter()).items[0].times_asked == 0
     assert order(store) == [one]
+
+
+def test_copies_of_one_correction_do_not_fill_the_queue_before_or_after_one_is_verified(
+    store: Store, store_settings: Settings, say: Say
+) -> None:
+    now = datetime.now(UTC) - timedelta(hours=1)
+    copies = [say(question="Which are long?", created_at=now + timedelta(minutes=n), user_id=f"u{n}") for n in range(6)]
+    others = [say(question=f"Something else {name}?", created_at=now) for name in ("first", "second")]
+    triage(store, store_settings)
+    before = order(store)
+    decide(store, copies[:1], "verified", actor="ada")
+
+    triage(store, store_settings)
+
+    values = {item.feedback_id: item.expected_value for item in queue_page(store, QueueFilter()).items}
+    assert before[0] == copies[0]
+    assert [i for i in before if i in copies] == copies
+    assert values[copies[1]] == pytest.approx((1 + 5 + 4) * chance_of_passed(1, 1) / 2)
+    assert [values[i] for i in copies[1:]] == sorted((values[i] for i in copies[1:]), reverse=True)
+    assert set(others) <= values.keys()
+
+
+def chance_of_passed(verified: int, decided: int) -> float:
+    return chances({"passed": (verified, decided)})["passed"]
+
+
+def test_an_edit_is_no_further_asking(
+    store: Store, store_settings: Settings, two_reviewers: Settings, say: Say
+) -> None:
+    original = say(created_at=datetime.now(UTC))
+    edited = edit_and_verify(store, two_reviewers, original, reviewer="ada", corrected_sql=WIDE)
+
+    triage(store, store_settings)
+
+    asked = {item.feedback_id: item.times_asked for item in queue_page(store, QueueFilter()).items}
+    assert asked == {original: 0, edited.feedback_id: 0}
 
 
 def test_decisions_of_the_past_move_what_waits(store: Store, store_settings: Settings, say: Say) -> None:

@@ -11,6 +11,7 @@ from feedback_pipeline.store import (
     CheckRecord,
     Interaction,
     RetrievedExample,
+    Speaker,
     Status,
     Store,
     count_records,
@@ -18,6 +19,7 @@ from feedback_pipeline.store import (
     record_many,
     remove_user,
 )
+from feedback_pipeline.store.counting.uses import last_uses, queries_by_example
 from feedback_pipeline.store.example_sources import note_sources
 from feedback_pipeline.store.feedback_pages import feedback_page
 from feedback_pipeline.store.influence import GivenExample, Retrieval, Use, record_retrievals, uses_of
@@ -38,7 +40,10 @@ def retrieval(*example_ids: str, at: datetime = NOON, withheld: Iterable[str] = 
 
 def answered(*example_ids: str, withheld: bool = False, **changes) -> Interaction:
     examples = [RetrievedExample(one, rank, withheld=withheld) for rank, one in enumerate(example_ids, start=1)]
-    return Interaction("text2sql", "q", examples=examples, created_at=NOON, **changes)
+    return Interaction(
+        **{"kind": "text2sql", "natural_query": "q", "database_id": "geo", "examples": examples, "created_at": NOON}
+        | changes
+    )
 
 
 def stored(store: Store, column) -> int:
@@ -113,6 +118,65 @@ def test_only_interactions_that_exist_are_named(store: Store):
     with store.read() as session:
         rows = session.execute(select(RetrievalRow.retrieval_id, RetrievalRow.interaction_id)).tuples().all()
     assert dict(rows) == {known.retrieval_id: number, unknown.retrieval_id: None}
+
+
+@pytest.mark.parametrize("database_id", ["other", None])
+def test_examples_reported_about_another_database_are_no_use(store: Store, database_id: str | None):
+    [a] = submit(store, "a")
+    note_sources(store, [("e1", a)])
+
+    record_many(store, [answered("e1", database_id=database_id)])
+
+    assert uses_of(store, [a])[a] == Use(0, None)
+    with store.read() as session:
+        assert queries_by_example(session) == {}
+        assert last_uses(session, ["e1"]) == {}
+
+
+def test_both_ways_of_counting_reports_agree(store: Store):
+    [a, b] = submit(store, "a", "b")
+    note_sources(store, [("e1", a), ("e1", b)])
+
+    record_many(store, [answered("e1", "e1"), answered("e1"), answered("e1", database_id="other")])
+
+    assert {use.queries for use in uses_of(store, [a, b]).values()} == {2}
+    with store.read() as session:
+        assert queries_by_example(session) == {"e1": 2}
+        assert last_uses(session, ["e1"]) == {"e1": NOON}
+
+
+@pytest.mark.parametrize(
+    ("of", "speaker", "is_named"),
+    [
+        ({"user_id": "bob"}, ANN, False),
+        ({"user_id": ANN}, ANN, True),
+        ({"user_id": None}, ANN, True),
+        ({"user_id": ANN}, None, False),
+        ({"user_id": ANN, "database_id": "other"}, ANN, False),
+        ({"user_id": ANN, "database_id": None}, ANN, True),
+    ],
+)
+def test_a_speaker_names_only_interactions_of_their_own_about_the_same_database(
+    store: Store, of: dict, speaker: str | None, is_named: bool
+):
+    [(number, _)] = record_many(store, [answered(**of)])
+    spoken_for = Speaker(None if speaker is None else store.hash_user(speaker))
+
+    record_retrievals(store, [retrieval(interaction_id=number, speaker=spoken_for)])
+
+    with store.read() as session:
+        assert session.scalars(select(RetrievalRow.interaction_id)).all() == [number if is_named else None]
+
+
+def test_erasing_a_user_leaves_look_ups_of_other_databases_that_they_claimed(store: Store):
+    foreign = retrieval("e1")
+    record_retrievals(store, [foreign])
+    record_many(store, [answered(user_id=ANN, database_id="other", retrieval_id=foreign.retrieval_id)])
+
+    removed = remove_user(store, store.hash_user(ANN))
+
+    assert (removed["interactions"], removed["retrievals"]) == (1, 0)
+    assert stored(store, RetrievalRow.retrieval_id) == 1
 
 
 def test_sources_are_noted_once_and_only_of_feedback_that_is_there(store: Store):

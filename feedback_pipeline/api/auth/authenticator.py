@@ -5,7 +5,7 @@ from typing import Any
 import jwt
 
 from feedback_pipeline.api.auth.caller import Caller
-from feedback_pipeline.api.auth.claims import InvalidClaimError, caller_from
+from feedback_pipeline.api.auth.claims import InvalidClaimError, caller_from, expiry
 from feedback_pipeline.api.auth.signing import KeysAwayError, ProviderKeys, SigningKeyError, SigningKeys, signing_keys
 from feedback_pipeline.api.problems import RETRY_AFTER_S, ProblemError
 from feedback_pipeline.settings import Settings
@@ -48,7 +48,9 @@ class Authenticator:
 
         """
         try:
-            return caller_from(self._claims(token))
+            claims = self._claims(token)
+            expiry(claims)
+            return caller_from(claims)
         except KeysAwayError as error:
             raise keys_away() from error
         except InvalidClaimError as error:

@@ -21,6 +21,7 @@ class Caller:
         role: the highest role of the token.
         databases: those it may read and write; None for all.
         acts_for_users: a product's backend, which may speak for its users; admins may too.
+        on_behalf: the user did not send this themselves; a backend speaks for them.
 
     """
 
@@ -28,6 +29,7 @@ class Caller:
     role: Role = Role.USER
     databases: frozenset[str] | None = None
     acts_for_users: bool = False
+    on_behalf: bool = False
 
     def has(self, role: Role) -> bool:
         """Tell whether the caller is at least ``role``."""
@@ -44,4 +46,4 @@ class Caller:
 
     def as_user(self, user_id: str) -> "Caller":
         """Return the user that a backend speaks for: the same databases, no other right."""
-        return replace(self, subject=user_id, role=Role.USER, acts_for_users=False)
+        return replace(self, subject=user_id, role=Role.USER, acts_for_users=False, on_behalf=True)

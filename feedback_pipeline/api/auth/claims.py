@@ -1,5 +1,6 @@
 """What the claims of a verified token say of its caller. What is not understood is refused, never guessed."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,12 @@ from feedback_pipeline.intake import values
 ROLES = {role.name.lower(): role for role in Role}
 MOST_ITEMS = 1_000
 
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999. Whoever writes milliseconds names a later one."""
+
+UNSEEN = {"Cc": "control", "Cf": "format", "Zl": "line", "Zp": "line"}
+"""Unicode categories of characters that do not show, so that ids which differ in them alone look the same."""
+
 
 class InvalidClaimError(ValueError):
     """A claim is not what it has to be; the text names the claim, never its value."""
@@ -16,7 +23,7 @@ class InvalidClaimError(ValueError):
 
 def caller_from(claims: Mapping[str, Any]) -> Caller:
     """Return the caller that ``claims`` describe. Raises InvalidClaimError."""
-    return Caller(subject(claims.get("sub")), _role(claims), _databases(claims), _acts_for_users(claims))
+    return Caller(_visible(claims.get("sub")), _role(claims), _databases(claims), _acts_for_users(claims))
 
 
 def subject(value: Any) -> str:
@@ -30,16 +37,35 @@ def subject(value: Any) -> str:
     return found
 
 
+def expiry(claims: Mapping[str, Any]) -> float:
+    """Return when the token ends, in seconds since 1970. Raises InvalidClaimError."""
+    found = claims.get("exp")
+    # The library takes whatever int() takes, a text of digits and true among it.
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= LAST_SECOND:
+        raise InvalidClaimError("the claim exp is no time in seconds since 1970")
+    return found
+
+
+def _visible(value: Any) -> str:
+    """Return the id of a caller; reviewers are known to each other by it, so every character has to show."""
+    if isinstance(value, str):
+        for place, character in enumerate(value, start=1):
+            if kind := UNSEEN.get(unicodedata.category(character)):
+                raise InvalidClaimError(f"the claim sub holds a {kind} character (character {place})")
+    return subject(value)
+
+
 def _role(claims: Mapping[str, Any]) -> Role:
-    """Return the highest role; of ``roles``, which providers fill with those of other programs too, the known ones."""
-    found = [Role.USER]
-    if "role" in claims:
-        if not isinstance(claims["role"], str) or claims["role"] not in ROLES:
-            raise InvalidClaimError(f"the claim role is none of {', '.join(ROLES)}")
-        found.append(ROLES[claims["role"]])
-    if "roles" in claims:
-        found += [ROLES[name] for name in _texts(claims["roles"], "roles") if name in ROLES]
-    return max(found)
+    """Return ``role`` where it is there, else the highest of ``roles``.
+
+    Providers fill ``roles`` with those of other programs too; only the known ones count.
+    """
+    listed = [ROLES[name] for name in _texts(claims.get("roles", []), "roles") if name in ROLES]
+    if "role" not in claims:
+        return max(listed, default=Role.USER)
+    if not isinstance(claims["role"], str) or claims["role"] not in ROLES:
+        raise InvalidClaimError(f"the claim role is none of {', '.join(ROLES)}")
+    return ROLES[claims["role"]]
 
 
 def _databases(claims: Mapping[str, Any]) -> frozenset[str] | None:

@@ -26,9 +26,14 @@ async def identify(request: HTTPConnection, authenticator: Authenticator) -> Ide
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return NOBODY
+    return await identity_of(token.strip(), authenticator)
+
+
+async def identity_of(token: str, authenticator: Authenticator) -> Identity:
+    """Return whose token it is, or why it cannot be used."""
     try:
         if authenticator.may_wait:
-            return Identity(await run_in_threadpool(authenticator.caller_of, token.strip()))
-        return Identity(authenticator.caller_of(token.strip()))
+            return Identity(await run_in_threadpool(authenticator.caller_of, token))
+        return Identity(authenticator.caller_of(token))
     except ProblemError as error:
         return Identity(problem=error)

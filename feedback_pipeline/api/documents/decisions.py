@@ -53,6 +53,9 @@ class Edit(Sent):
     natural_query: str | None = Field(default=None, min_length=1, description="The question, if it is to change.")
     reason: Reason | None = Field(default=None, description="Why; kept in the history.")
     override: bool = Field(default=False, description="Verify although a check fails; needs a reason.")
+    expected_status: Status | None = Field(
+        default=None, description="The status you saw: 409 where it has moved on since.", strict=False
+    )
 
     @model_validator(mode="after")
     def _with_reason(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from feedback_pipeline.api.documents.json_values import InteractionId, Name, Sent, Stars, Text, Thumb
+from feedback_pipeline.api.documents.json_values import InteractionId, Name, Remark, Sent, Stars, Thumb
 from feedback_pipeline.intake.validation import Limits, read_correction
 from feedback_pipeline.store import Entry, Submission
 
@@ -25,7 +25,7 @@ class Rating(Sent):
         description="What POST /interactions answered with; 0 stands for an answer that was not stored."
     )
     rating: Thumb = Field(description="1 is thumbs up, -1 thumbs down.")
-    reason: Text | None = Field(default=None, description="Why, in the user's words.")
+    reason: Remark | None = Field(default=None, description="Why, in the user's words.")
 
 
 class Correction(Sent):
@@ -36,7 +36,7 @@ class Correction(Sent):
     generated_sql: str | None = Field(default=None, description="What the model answered.")
     corrected_sql: str | None = Field(default=None, description="What it should have answered.")
     rating: Stars | None = Field(default=None, description="How good the answer was, from 1 to 5.")
-    comment: str | None = Field(default=None, description="What else there is to say.")
+    comment: Remark | None = Field(default=None, description="What else there is to say.")
     interaction_id: InteractionId | None = Field(default=None, description="The answer that this corrects.")
 
     def submission(self, limits: Limits, *, user_id: str | None, client_key: str | None) -> Submission:

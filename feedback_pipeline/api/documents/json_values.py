@@ -9,6 +9,8 @@ from feedback_pipeline.intake.validation import MAX_RANK
 
 MAX_ID = 2**63 - 1
 """Largest number both kinds of database keep."""
+MAX_REMARK_CHARS = 4_000
+"""What a user says in their own words, besides a question and SQL, through the interface."""
 
 
 class Sent(BaseModel):
@@ -48,6 +50,9 @@ Score = Annotated[float, Field(allow_inf_nan=False)]
 
 Text = Annotated[str, AfterValidator(values.text)]
 """A text that the store can keep; a blank one is none."""
+
+Remark = Annotated[str, Field(max_length=MAX_REMARK_CHARS), AfterValidator(values.text)]
+"""A user's own words; blank ones are none."""
 
 Name = Annotated[str, Field(min_length=1, max_length=values.MAX_NAME_CHARS), AfterValidator(_name)]
 """A short text that identifies something, without surrounding blanks."""

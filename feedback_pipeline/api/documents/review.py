@@ -75,7 +75,10 @@ class QueueEntry(BaseModel):
     in_conflict: bool = Field(description="Other answers to the same question contradict it.")
     times_asked: int = Field(description="How often such questions were asked lately, this time not counted.")
     similar_waiting: int = Field(description="How many others wait about such questions.")
-    expected_value: float = Field(description="(1 + times_asked + similar_waiting) x the chance that it is verified.")
+    expected_value: float = Field(
+        description="(1 + times_asked + similar_waiting) x the chance that it is verified, divided by 1 + how many say "
+        "the same (question and SQL) and are in use or have waited longer."
+    )
     reserved_by: str | None
     reserved_until: datetime | None
     reviews: list[ReviewWord] = Field(description="The words of reviewers that count.")

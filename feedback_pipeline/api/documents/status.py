@@ -106,6 +106,9 @@ class FeedbackStatus(BaseModel):
     created_at: datetime
     updated_at: datetime
     yours: bool = Field(description="The caller gave it.")
+    superseded_by: str | None = Field(
+        description="The feedback that took its place: the version of a reviewer, which is the caller's own as well."
+    )
     history: list[HistoryEntry] = Field(description="What happened to it, oldest first.")
     checks: ChecksSummary
     applied: Applied

@@ -4,8 +4,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from feedback_pipeline.api.failures import request_id_of
-from feedback_pipeline.api.problems import problem
+from feedback_pipeline.api.middleware.refusals import refusal
 
 
 class DeclaredSizeLimit:
@@ -18,7 +17,7 @@ class DeclaredSizeLimit:
         """Answer one request."""
         if scope["type"] == "http" and self._is_too_large(Headers(scope=scope).get("content-length", "")):
             detail = f"The body is larger than {self._largest:,} bytes."
-            answer = problem(413, detail, code="body_too_large", request_id=request_id_of(Request(scope)))
+            answer = refusal(Request(scope), 413, detail, code="body_too_large")
             await answer(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -54,7 +54,7 @@ class RequestLog:
         route = route_template(scope)
         self._metrics.note_request(method, route, status, seconds)
         state = scope["state"]
-        caller = state.get("identity", NOBODY).caller
+        caller = state.get("sender", NOBODY).caller
         fields = {
             "request_id": state["request_id"],
             "method": method,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
@@ -16,14 +16,14 @@ MAX_TEXT_CHARS = 200
 MAX_CURSOR_CHARS = 400
 
 AGES: dict[str, tuple[str, timedelta | None, timedelta | None]] = {
-    "day": ("the last 24 hours", timedelta(days=1), None),
-    "week": ("the last 7 days", timedelta(days=7), None),
-    "month": ("the last 30 days", timedelta(days=30), None),
-    "older": ("more than 30 days ago", None, timedelta(days=30)),
+    "day": ("last 24 hours", timedelta(days=1), None),
+    "week": ("last 7 days", timedelta(days=7), None),
+    "month": ("last 30 days", timedelta(days=30), None),
+    "older": ("30+ days ago", None, timedelta(days=30)),
 }
 """Name in the address: words, at most so old, at least so old."""
 
-ORDERS = {"value": "most worth a review", "oldest": "oldest", "newest": "newest"}
+ORDERS = {"value": "most valuable", "oldest": "oldest", "newest": "newest"}
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,6 @@ def browsing_from(
 
 def _one_of(value: str, known: Iterable[str], otherwise: str = "") -> str:
     return next((str(item) for item in known if value == item), otherwise)
-
-
-def browsing_of(query: str) -> Browsing:
-    """Return what the query part of an address asks for."""
-    known = {"status", "database", "checks", "conflict", "free", "age", "q", "order"}
-    return browsing_from(**{name: value[:MAX_TEXT_CHARS] for name, value in parse_qsl(query) if name in known})
 
 
 Looking = Annotated[Browsing, Depends(browsing_from)]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -17,7 +17,7 @@ from feedback_pipeline.api.pages.session import PostingReviewer, render, tell
 from feedback_pipeline.api.problems import ProblemError
 from feedback_pipeline.api.services import Services, Serving
 from feedback_pipeline.review.bulk import BulkResult, bulk_verify
-from feedback_pipeline.review.deciding import Reviewed, reject, verify
+from feedback_pipeline.review.deciding import Reviewed, reject
 from feedback_pipeline.review.queue import QueueItem, queue_items
 from feedback_pipeline.store import Status
 
@@ -61,7 +61,10 @@ def decide_selected(
     feedback_ids: Annotated[list[str], Form(max_length=MAX_SELECTED)] = [],  # noqa: B006 - FastAPI copies it
     reason: Annotated[str, Form(max_length=MAX_REASON_CHARS)] = "",
 ) -> Response:
-    """Verify or reject what was selected; an administrator may verify all that matches and passes."""
+    """Verify or reject what was selected; an administrator may verify all that matches and passes.
+
+    What a person should look at is left waiting, whoever selects it: it is verified on its own page.
+    """
     reason = reason.strip()
     if action == "verify-matching":
         return _verify_matching(request, reviewer, looking, services)
@@ -77,33 +80,26 @@ def decide_selected(
         return outcome_page(
             request, looking.address(), "Rejected", told(_rejected(services, reviewer, found, reason), found)
         )
-    return outcome_page(
-        request, looking.address(), "Verified", told(_verified(services, reviewer, found, reason), found)
+    verified = bulk_verify(
+        services.store,
+        services.settings,
+        reviewer=reviewer.subject,
+        feedback_ids=[item.feedback_id for item in found],
+        databases=reviewer.databases,
+        reason=reason,
     )
+    return outcome_page(request, looking.address(), "Verified", told(verified, found))
 
 
 def _rejected(services: Services, reviewer: Caller, found: list[QueueItem], reason: str) -> list[Reviewed]:
-    return reject(**_common(services, reviewer, found), reason=reason)
-
-
-def _verified(
-    services: Services, reviewer: Caller, found: list[QueueItem], reason: str
-) -> list[Reviewed] | list[BulkResult]:
-    """Verify one by one for a reviewer; for an administrator by the rules of bulk verification."""
-    if not reviewer.has(Role.ADMIN):
-        return verify(**_common(services, reviewer, found), reason=reason or None)
-    ids = [item.feedback_id for item in found]
-    return bulk_verify(services.store, services.settings, reviewer=reviewer.subject, feedback_ids=ids, reason=reason)
-
-
-def _common(services: Services, reviewer: Caller, found: Iterable[QueueItem]) -> dict[str, Any]:
-    return {
-        "store": services.store,
-        "settings": services.settings,
-        "feedback_ids": [item.feedback_id for item in found],
-        "reviewer": reviewer.subject,
-        "expected": Status.PENDING.value,
-    }
+    return reject(
+        services.store,
+        services.settings,
+        [item.feedback_id for item in found],
+        reviewer=reviewer.subject,
+        reason=reason,
+        expected=Status.PENDING.value,
+    )
 
 
 def _verify_matching(request: Request, reviewer: Caller, looking: Looking, services: Services) -> Response:

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from feedback_pipeline.api.auth.caller import Caller
 from feedback_pipeline.api.pages.browsing import MAX_CURSOR_CHARS, Browsing
-from feedback_pipeline.api.pages.bulk import MAX_SELECTED, outcome_page, told
+from feedback_pipeline.api.pages.bulk import MAX_SELECTED, Outcome, outcome_page, told
+from feedback_pipeline.api.pages.flash import Flash
 from feedback_pipeline.api.pages.item_forms import MAX_REASON_CHARS
 from feedback_pipeline.api.pages.page_route import PageRoute
-from feedback_pipeline.api.pages.session import PageReviewer, PostingReviewer, local_path, render
+from feedback_pipeline.api.pages.session import PageReviewer, PostingReviewer, local_path, render, tell
+from feedback_pipeline.api.pages.texts import counted
 from feedback_pipeline.api.problems import ProblemError
 from feedback_pipeline.api.services import Services, Serving
 from feedback_pipeline.review.conflicts import Rival
@@ -23,10 +26,12 @@ from feedback_pipeline.store import Status
 router = APIRouter(route_class=PageRoute)
 
 CONFLICTS = "/review/conflicts"
+DECIDED = f"{CONFLICTS}/decided"
 ITEMS_PER_PAGE = 10
 """What waits in conflict is looked at so much at a time: finding the rivals of each takes a look at its database."""
 
 CHOSEN = "another answer to the same question was chosen"
+_TONES = {"verified": "good", "applied": "good", "rejected": "bad", "superseded": "warn"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,41 @@ def keep_one(
         # The others stay as they are: giving them up for an answer that cannot be had would leave none.
         return outcome_page(request, local_path(back), "Nothing was given up", told(results, kept))
     results += _given_up(services, reviewer, given_up, why)
-    return outcome_page(request, local_path(back), "Decided", told(results, [*kept, *given_up]))
+    ids = [item.feedback_id for item in (*kept, *given_up)]
+    # Another address: loading the page again asks what became of them, and decides nothing.
+    response = RedirectResponse(f"{DECIDED}?{urlencode({'id': ids, 'back': local_path(back)}, doseq=True)}", 303)
+    if message := _left_undone(results):
+        tell(request, response, message)
+    return response
+
+
+def _left_undone(results: list[Reviewed]) -> Flash | None:
+    """Say what was not carried out, None where everything was."""
+    undone = [result for result in results if result.outcome not in ("done", "noted", "unchanged")]
+    if not undone:
+        return None
+    why = " ".join(dict.fromkeys(result.detail for result in undone if result.detail))
+    return Flash("warn", f"{counted(len(undone), 'feedback', 'feedbacks')} could not be given up.", why)
+
+
+@router.get(DECIDED)
+def show_decided(
+    request: Request,
+    reviewer: PageReviewer,
+    services: Serving,
+    feedback_ids: Annotated[list[str], Query(alias="id", max_length=2 * MAX_SELECTED)],
+    back: Annotated[str, Query(max_length=2_000)] = CONFLICTS,
+) -> HTMLResponse:
+    """Show how the answers to a question stand after one of them was kept."""
+    standing = [_standing(item, reviewer) for item in _visible(services, reviewer, feedback_ids)]
+    return outcome_page(request, local_path(back), "Decided", standing)
+
+
+def _standing(item: QueueItem, reviewer: Caller) -> Outcome:
+    mine = [word.verdict for word in item.verdicts if word.reviewer == reviewer.subject]
+    waits = item.status == Status.PENDING and mine
+    why = f"your word is noted ({mine[-1]}), more reviewers are needed" if waits else None
+    return Outcome(item.feedback_id, item.natural_query, item.status, _TONES.get(item.status, "info"), why)
 
 
 def _visible(services: Services, reviewer: Caller, ids: list[str]) -> list[QueueItem]:

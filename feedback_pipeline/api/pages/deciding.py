@@ -21,7 +21,7 @@ from feedback_pipeline.review.editing import Edited, edit_and_verify
 from feedback_pipeline.review.queue import QueueItem, cursor_after, queue_page
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Status, Store
-from feedback_pipeline.store.reservations import ReservedError, release, reserve
+from feedback_pipeline.store.reservations import ReservedError, TooManyReservedError, release, reserve
 
 router = APIRouter(route_class=PageRoute)
 
@@ -51,6 +51,8 @@ def reserve_item(sent: Sent) -> Response:
         )
     except ReservedError as error:
         tell(sent.request, response, Flash("warn", "Somebody else has this item.", str(error)))
+    except TooManyReservedError as error:
+        tell(sent.request, response, Flash("warn", "You have too many items.", str(error)))
     return response
 
 
@@ -109,8 +111,6 @@ def edit_item(sent: Sent) -> Response:
     problem = _wrong_edit(sent, settings)
     if problem:
         return sent.refuse(422, "This edit cannot be kept.", problem)
-    if sent.expected and sent.item.status != sent.expected:
-        return sent.refuse(409, *_moved_on(sent.item.status))
     edited = edit_and_verify(
         sent.services.store,
         settings,
@@ -120,6 +120,7 @@ def edit_item(sent: Sent) -> Response:
         natural_query=_edited_question(sent),
         reason=sent.reason,
         override=sent.override,
+        expected=sent.expected,
     )
     return _answer(sent, edited)
 
@@ -204,10 +205,14 @@ def _to_item(sent: Posted) -> RedirectResponse:
 
 
 def _to_next(sent: Posted, told: Flash) -> Response:
-    next_id = take_next(sent.services.store, sent.services.settings, sent.reviewer, sent.looking, sent.item)
+    next_id, why = None, "Nothing else waits here."
+    try:
+        next_id = take_next(sent.services.store, sent.services.settings, sent.reviewer, sent.looking, sent.item)
+    except TooManyReservedError as error:
+        why = str(error)
     if next_id is None:
         response = RedirectResponse(sent.looking.address(), 303)
-        told = replace(told, detail=" ".join(filter(None, (told.detail, "Nothing else waits here."))))
+        told = replace(told, detail=" ".join(filter(None, (told.detail, why))))
     else:
         response = RedirectResponse(sent.looking.item(next_id), 303)
     tell(sent.request, response, told)
@@ -217,7 +222,8 @@ def _to_next(sent: Posted, told: Flash) -> Response:
 def take_next(store: Store, settings: Settings, reviewer: Caller, looking: Browsing, item: QueueItem) -> str | None:
     """Reserve what comes after ``item``, or from the beginning where nothing does, and return its id.
 
-    What others have reserved is passed over. Only what waits is gone through, whatever ``looking`` shows.
+    What others have reserved is passed over. Only what waits is gone through, whatever ``looking`` shows. Raises
+    TooManyReservedError.
     """
     waiting = looking.with_(status=Status.PENDING.value, free=True)
     for start in (cursor_after(item, looking.order), None):

@@ -39,6 +39,14 @@ _CHECKS = {
     "privacy": "Personal data",
     "prompt_safety": "Safe in a prompt",
 }
+_FAILURES = {
+    "has_answer": "No answer",
+    "parses": "The SQL cannot be read",
+    "read_only": "It does more than read",
+    "names_resolve": "Unknown table or column",
+    "execution": "It does not run",
+    "differs": "The same as the generated SQL",
+}
 _OUTCOMES = {
     "pass": ("passed", "good"),
     "fail": ("failed", "bad"),
@@ -60,7 +68,7 @@ class CheckLine:
 
 @dataclass(frozen=True)
 class ResultSide:
-    """What running one of both queries came to; ``only_here`` are sampled rows that the other side does not give."""
+    """What running one of both queries came to; ``only_here`` are sampled rows that the other side gives less often."""
 
     title: str
     summary: str
@@ -70,12 +78,16 @@ class ResultSide:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What running both queries has shown: ``equal`` is None where it cannot be told."""
+    """What running both queries has shown: ``equal`` is None where it cannot be told.
+
+    ``no_sample`` says why no rows that differ are shown, None where there are some or none can be expected.
+    """
 
     equal: bool | None
     headline: str
     reason: str | None
     sides: tuple[ResultSide, ...]
+    no_sample: str | None
 
 
 def check_lines(checks: Mapping[str, Any] | None) -> list[CheckLine]:
@@ -92,6 +104,11 @@ def _check_line(name: str, entry: Mapping[str, Any]) -> CheckLine:
 def check_in_words(name: str) -> str:
     """Return what a check makes sure of."""
     return _CHECKS.get(name, name.replace("_", " "))
+
+
+def failure_in_words(name: str) -> str:
+    """Return what is wrong with feedback that fails a check."""
+    return _FAILURES.get(name, f"not so: {check_in_words(name)}")
 
 
 def _in_order(check: str) -> tuple[int, str]:
@@ -114,7 +131,7 @@ def comparison_of(execution: Mapping[str, Any] | None) -> Comparison | None:
         return None
     sides = tuple(_side(execution, side, title) for side, title in _SIDES if execution.get(side))
     equal = execution.get("results_equal")
-    return Comparison(equal, _headline(equal, execution), execution.get("reason"), sides)
+    return Comparison(equal, _headline(equal, execution), execution.get("reason"), sides, no_sample(execution))
 
 
 def _headline(equal: bool | None, execution: Mapping[str, Any]) -> str:
@@ -123,6 +140,19 @@ def _headline(equal: bool | None, execution: Mapping[str, Any]) -> str:
     if not equal:
         return "The results differ."
     return "Both give no rows." if execution.get("both_empty") else "Both give the same result on this data."
+
+
+def no_sample(execution: Mapping[str, Any]) -> str | None:
+    """Say why no rows that differ were kept; None where some were, or where the results do not differ in rows."""
+    ran = {(execution.get(side) or {}).get("outcome") for side, _ in _SIDES}
+    kept = any(execution.get(f"only_in_{side}") for side, _ in _SIDES)
+    if execution.get("results_equal") is not False or kept or not ran <= {"ok", "too_large"}:
+        return None
+    if "too_large" in ran:
+        return "There are too many rows to show which of them differ."
+    if "another order" in (execution.get("detail") or ""):
+        return "Both give the same rows, in another order."
+    return "No sample of the rows that differ was kept."
 
 
 def _was_run(execution: Mapping[str, Any], side: str) -> bool:

@@ -9,10 +9,12 @@ from pygments.lexers.sql import SqlLexer
 from pygments.token import Comment, Keyword, Literal, Name, Number, String, _TokenType
 from sqlglot.errors import SqlglotError
 
-from feedback_pipeline.api.pages.texts import visible
+from feedback_pipeline.api.pages.texts import left_out, shown_chars, visible
 
 MAX_COLOURED_CHARS = 20_000
 """Longer SQL is shown in one colour: reading it takes minutes anyway, colouring it must not."""
+MAX_LINES = 1_000
+"""Of one SQL text on a page."""
 
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
@@ -75,13 +77,24 @@ def lines_of(sql: str) -> Iterator[tuple[int, str]]:
         start += len(line) + 1
 
 
+def start_of(sql: str) -> tuple[str, Markup | None]:
+    """Return as much of ``sql`` as a page shows, and a line that says how much more there is, if there is more."""
+    shown = "\n".join(sql.split("\n", MAX_LINES)[:MAX_LINES])
+    shown = shown[: shown_chars(shown)]
+    rest = sql[len(shown) :]
+    if not rest:
+        return sql, None
+    return shown, Markup('<em class="muted">{}</em>').format(left_out(len(rest), rest.count("\n") or 1))
+
+
 def highlighted(sql: str | None) -> list[Markup]:
     """Return the lines of ``sql`` in colour; none for no SQL."""
     if not sql:
         return []
-    sql = plain_breaks(sql)
+    sql, rest = start_of(plain_breaks(sql))
     styles = styles_of(sql)
-    return [coloured(line, styles[start : start + len(line)]) for start, line in lines_of(sql)]
+    lines = [coloured(line, styles[start : start + len(line)]) for start, line in lines_of(sql)]
+    return [*lines, rest] if rest else lines
 
 
 def formatted(sql: str | None, dialect: str) -> str | None:

@@ -28,7 +28,7 @@ router = APIRouter(route_class=PageRoute)
 SIMILAR_EXAMPLES = 3
 FORMATTED = "formatted"
 
-_EDITABLE_FROM = frozenset({Status.PENDING, Status.VERIFIED, Status.APPLIED, Status.SUPERSEDED})
+_EDITABLE_FROM = frozenset({Status.PENDING, Status.VERIFIED, Status.APPLIED})
 _BY_A_PERSON = frozenset({Event.VERIFIED, Event.REJECTED, Event.SUPERSEDED, Event.REOPENED})
 _SAID_BY_CHECKS = frozenset({Event.CHECKED})
 

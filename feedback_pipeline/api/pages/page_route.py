@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from feedback_pipeline.api.failures import AWAY, STATUS_OF, UNREADABLE, request_id_of
 from feedback_pipeline.api.pages.rendering import render_page
@@ -18,13 +19,16 @@ _HEADINGS = {
     403: "Not allowed",
     404: "Nothing here",
     409: "Somebody was faster",
+    413: "Too much at once",
     422: "This cannot be read",
-    429: "Too many attempts",
+    429: "Too many requests",
     500: "Something went wrong",
     503: "Not available right now",
 }
 _UNEXPECTED = "This is a mistake in the server; nothing that was decided before is lost."
 _UNREADABLE = "A field of the address or form has a value that cannot be read. Go back and try again."
+
+_TOO_LARGE = "What was sent is too large. Go back and send less."
 
 
 class PageRoute(APIRoute):
@@ -41,8 +45,9 @@ class PageRoute(APIRoute):
                 return _to_sign_in(request, error.next_path)
             except ProblemError as error:
                 return error_page(request, error.status, error.detail, error.headers)
-            except (RequestValidationError, *UNREADABLE):
-                return error_page(request, 422, _UNREADABLE)
+            except (HTTPException, RequestValidationError, *UNREADABLE) as error:
+                status = getattr(error, "status_code", 422)
+                return error_page(request, status, _TOO_LARGE if status == 413 else _UNREADABLE)
             except tuple(STATUS_OF) as error:
                 return error_page(request, _entry(STATUS_OF, error)[0], str(error))
             except tuple(AWAY) as error:

@@ -28,8 +28,10 @@ def _environment() -> Environment:
         answer_in_short=evidence.answer_in_short,
         cell=evidence.cell,
         check_in_words=evidence.check_in_words,
+        failure_in_words=evidence.failure_in_words,
         flag_in_words=evidence.flag_in_words,
         meaning_of=evidence.meaning_of,
+        no_sample=evidence.no_sample,
         sql_lines=highlighting.highlighted,
         worth=evidence.worth_in_words,
     )

@@ -65,6 +65,11 @@ def cookie_name(request: Request) -> str:
     return f"__Host-{_COOKIE}" if _is_https(request) else _COOKIE
 
 
+def session_token(request: Request) -> str | None:
+    """Return the token that the browser keeps, unchecked."""
+    return request.cookies.get(cookie_name(request))
+
+
 def start_session(request: Request, response: Response, token: str, seconds: int) -> None:
     """Have the browser keep ``token`` for ``seconds``."""
     response.set_cookie(
@@ -113,7 +118,7 @@ def same_site(request: Request) -> bool:
 
 def _session(request: Request, services: Serving) -> PageSession:
     """Return who is signed in. Raises SignInNeededError or ProblemError (403)."""
-    token = request.cookies.get(cookie_name(request))
+    token = session_token(request)
     if not token:
         raise SignInNeededError(_page_of(request))
     try:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from feedback_pipeline.api.auth.caller import Role
+from feedback_pipeline.api.auth.claims import expiry
 from feedback_pipeline.api.pages.page_route import PageRoute
 from feedback_pipeline.api.pages.session import (
     MAX_TOKEN_CHARS,
@@ -21,6 +22,9 @@ from feedback_pipeline.api.pages.session import (
 )
 from feedback_pipeline.api.problems import ProblemError
 from feedback_pipeline.api.services import Services, Serving
+
+LONGEST_SESSION_S = 400 * 24 * 60 * 60
+"""So long do browsers keep a cookie at most."""
 
 router = APIRouter(route_class=PageRoute)
 
@@ -79,9 +83,9 @@ def _without_challenge(error: ProblemError) -> dict[str, str]:
 
 
 def seconds_left(token: str) -> int:
-    """Return how long a verified token is still good for."""
+    """Return how long a cookie is to hold a verified token: as long as it is good for."""
     claims = jwt.decode(token, options={"verify_signature": False})
-    return max(0, int(claims["exp"] - time.time()))
+    return min(max(0, int(expiry(claims) - time.time())), LONGEST_SESSION_S)
 
 
 def _form(

@@ -9,7 +9,7 @@ from itertools import groupby, zip_longest
 
 from markupsafe import Markup
 
-from feedback_pipeline.api.pages.highlighting import Styles, coloured, lines_of, plain_breaks, styles_of
+from feedback_pipeline.api.pages.highlighting import Styles, coloured, lines_of, plain_breaks, start_of, styles_of
 
 MAX_COMPARED = 1_500
 MAX_EQUAL_PAIRS = 40_000
@@ -43,11 +43,12 @@ class _Side:
     styles: Styles
     changed: bytearray
     element: Markup
+    rest: Markup | None
 
     @classmethod
     def of(cls, sql: str, element: Markup) -> "_Side":
-        text = plain_breaks(sql)
-        return cls(text, list(lines_of(text)), styles_of(text), bytearray(len(text)), element)
+        text, rest = start_of(plain_breaks(sql))
+        return cls(text, list(lines_of(text)), styles_of(text), bytearray(len(text)), element, rest)
 
     def block(self, first: int, last: int) -> tuple[int, str]:
         """Return where the lines from ``first`` up to ``last`` start, and their text."""
@@ -75,7 +76,8 @@ class _Side:
 def side_by_side(before: str, after: str) -> list[DiffRow]:
     """Return both texts line by line, what belongs together in one row.
 
-    Changed words stand in ``del`` and ``ins`` elements; everything is escaped.
+    Changed words stand in ``del`` and ``ins`` elements; everything is escaped. Of very long texts the start is
+    compared, and a last row says how much more there is.
     """
     old, new = _Side.of(before, _DELETED), _Side.of(after, _INSERTED)
     rows: list[DiffRow] = []
@@ -84,6 +86,8 @@ def side_by_side(before: str, after: str) -> list[DiffRow]:
             _mark_words(old, new, old.block(first, last), new.block(new_first, new_last))
         pairs = zip_longest(range(first, last), range(new_first, new_last))
         rows += [_row(old, new, left, right, kind != "equal") for left, right in pairs]
+    if old.rest or new.rest:
+        rows.append(DiffRow(old.rest, new.rest, None, None, changed=False))
     return rows
 
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -11,6 +12,9 @@ from markupsafe import Markup, escape
 _MAY_HIDE = re.compile(r"[^\n\t -~\u00a1-\u00ac\u00ae-\u02ff]")
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _HIDING_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+MAX_SHOWN_CHARS = 20_000
+MAX_HIDDEN_SIGNS = 1_000
+"""Of one text on a page; each hidden sign takes a hundred times its room there."""
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
@@ -41,6 +45,27 @@ def visible(text: Any) -> Markup:
             parts += [escape(text[end : found.start()]), code_point(found[0])]
             end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def shown_chars(text: str) -> int:
+    """Return how many characters of ``text`` come before its ``MAX_HIDDEN_SIGNS`` + 1st hidden sign: all, as a rule."""
+    hidden = (found.start() for found in _MAY_HIDE.finditer(text) if is_hidden(found[0]))
+    return next(islice(hidden, MAX_HIDDEN_SIGNS, None), len(text))
+
+
+def visible_start(text: Any) -> Markup:
+    """Return ``text`` like ``visible``; of a very long one the start, and how much more there is."""
+    text = str(text)
+    end = min(shown_chars(text[:MAX_SHOWN_CHARS]), MAX_SHOWN_CHARS)
+    if end >= len(text):
+        return visible(text)
+    return visible(text[:end]) + Markup(' <em class="muted">{}</em>').format(left_out(len(text) - end))
+
+
+def left_out(chars: int, lines: int = 0) -> str:
+    """Return the words for what a page leaves out of a text."""
+    within = f" in {counted(lines, 'line')}" if lines else ""
+    return f"… {counted(chars, 'more character')}{within}, not shown here"
 
 
 def plain(text: Any) -> str:
@@ -82,7 +107,7 @@ def _in_utc(at: datetime) -> datetime:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "visible": visible,
+    "visible": visible_start,
     "plain": plain,
     "moment": moment,
     "age": age,

@@ -4,6 +4,7 @@ import logging
 
 from fastapi import APIRouter, Response
 
+from feedback_pipeline.api.auth.caller import Caller
 from feedback_pipeline.api.auth.guard import UserCaller
 from feedback_pipeline.api.documents.consent import ErasureAccepted, ErasureState, OptedIn, OptedOut, state_of
 from feedback_pipeline.api.problems import RETRY_AFTER_S, ProblemError, responses
@@ -28,7 +29,7 @@ def opt_out_of_it(caller: UserCaller, services: Serving) -> OptedOut:
     It is withdrawn and leaves the live index with this call; it stays stored until `DELETE /feedback/mine`. Calling
     again changes nothing.
     """
-    user_hash = services.store.hash_user(known_user_of(caller))
+    user_hash = _user_hash(caller, services)
     done = opt_out(services.store, user_hash)
     removed = _take_out(services, user_hash, "The opt-out is noted and everything withdrawn")
     return OptedOut(known_before=done.known, withdrawn=len(done.withdrawn), examples_taken_out=removed)
@@ -37,7 +38,7 @@ def opt_out_of_it(caller: UserCaller, services: Serving) -> OptedOut:
 @router.delete("/feedback/opt-out")
 def opt_in_again(caller: UserCaller, services: Serving) -> OptedIn:
     """Accept feedback of the caller again. What was withdrawn stays withdrawn."""
-    return OptedIn(known_before=undo_opt_out(services.store, services.store.hash_user(known_user_of(caller))))
+    return OptedIn(known_before=undo_opt_out(services.store, _user_hash(caller, services)))
 
 
 @router.delete(
@@ -55,7 +56,7 @@ def erase_mine(
     with `keep_consent` they are not, and what they give from now on is stored. Calling again takes up the erasure that
     is under way.
     """
-    user_hash = services.store.hash_user(known_user_of(caller))
+    user_hash = _user_hash(caller, services)
     erasure = request_erasure(services.store, user_hash, keep_consent=keep_consent)
     try:
         removed = _take_out(services, user_hash, "Everything is withdrawn and the erasure is under way")
@@ -75,12 +76,24 @@ def erase_mine(
 @router.get(STATUS_URL, responses=responses(404))
 def erasure_of_mine(caller: UserCaller, services: Serving) -> ErasureState:
     """Tell how far the caller's latest erasure is, and what it removed."""
-    erasures = erasures_of(services.store, services.store.hash_user(known_user_of(caller)))
+    erasures = erasures_of(services.store, _user_hash(caller, services))
     if not erasures:
         raise ProblemError(
             404, "Nothing of this caller was erased: DELETE /feedback/mine does.", code="unknown_erasure"
         )
     return ErasureState.of(erasures[-1])
+
+
+def _user_hash(caller: Caller, services: Services) -> str:
+    """Return whose consent it is. Raises ProblemError (403) where a backend may not speak of all they gave."""
+    user_id = known_user_of(caller)
+    if caller.on_behalf and caller.databases is not None:
+        detail = (
+            "Consent concerns what the user gave about every database, and this token is limited to some: send the "
+            "user's own token, or one without the claim databases."
+        )
+        raise ProblemError(403, detail, code="databases_limited")
+    return services.store.hash_user(user_id)
 
 
 def _take_out(services: Services, user_hash: str, done: str) -> int:

@@ -18,6 +18,7 @@ from feedback_pipeline.intake.validation import Limits, read_correction
 from feedback_pipeline.review import bulk, deciding, editing
 from feedback_pipeline.review.deciding import Reviewed
 from feedback_pipeline.review.editing import Edited
+from feedback_pipeline.review.edits import SOURCE
 from feedback_pipeline.store import Status, Store
 from feedback_pipeline.store.events import rows_by_id
 from feedback_pipeline.store.models import FeedbackRow
@@ -106,9 +107,7 @@ def edit(
     row = require_visible(feedback_id, caller, services.store)
     with refusals():
         asked = {"database_id": row.database_id, "natural_query": order.natural_query or row.natural_query}
-        texts = read_correction(
-            {**asked, "corrected_sql": order.corrected_sql}, "review_edit", Limits.of(services.settings)
-        )
+        texts = read_correction({**asked, "corrected_sql": order.corrected_sql}, SOURCE, Limits.of(services.settings))
     edited = editing.edit_and_verify(
         services.store,
         services.settings,
@@ -118,6 +117,7 @@ def edit(
         natural_query=None if order.natural_query is None else texts.natural_query,
         reason=order.reason,
         override=order.override,
+        expected=order.expected_status,
     )
     _raise_unless_done(edited, feedback_id, services.store)
     decided = _decided(edited.feedback_id or "", edited, services.store)

@@ -14,6 +14,7 @@ from feedback_pipeline.api.vouching import Vouched
 from feedback_pipeline.intake import values
 from feedback_pipeline.intake.validation import RowError
 from feedback_pipeline.retrieval import Example, prompt_context
+from feedback_pipeline.retrieval.influence import Asker
 
 _SPARE, _MORE = 8, 200
 """How many examples more than wanted are looked at first, and then, for what was taken back since the publication."""
@@ -38,6 +39,7 @@ def search_examples(search: Search, caller: UserCaller, services: Serving) -> Se
         database_id=search.database_id,
         index_version=index_version,
         interaction_id=search.interaction_id,
+        asker=Asker(user_of(caller)),
     )
     services.metrics.note_search(given=len(examples))
     return SearchAnswer(

@@ -27,7 +27,7 @@ from feedback_pipeline.store.influence import uses_of
 from feedback_pipeline.store.standing import standings
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,36}")
-_FIELDS = FeedbackStatus.model_fields.keys() - {"yours", "history", "checks", "applied"}
+_FIELDS = FeedbackStatus.model_fields.keys() - {"yours", "superseded_by", "history", "checks", "applied"}
 
 router = APIRouter(tags=["status"])
 
@@ -50,6 +50,7 @@ def feedback_status(feedback_id: str, caller: UserCaller, services: Serving) -> 
     return FeedbackStatus(
         **{name: row[name] for name in _FIELDS},
         yours=yours,
+        superseded_by=_successor(row, caller, services),
         history=[HistoryEntry.of(event, for_reviewer=for_reviewer) for event in row["history"]],
         checks=ChecksSummary.of(row, for_reviewer=for_reviewer),
         applied=applied,
@@ -73,6 +74,16 @@ def _visible(feedback_id: str, caller: Caller, services: Services) -> tuple[dict
     if not caller.may_use(row["database_id"]):
         raise unknown
     return row, yours
+
+
+def _successor(row: dict[str, Any], caller: Caller, services: Services) -> str | None:
+    """Return what took the place of feedback, as far as the caller may see it: a reviewer's edit stays the user's."""
+    payloads = [event["payload"] or {} for event in row["history"] if event["event"] == Status.SUPERSEDED]
+    successor = payloads[-1].get("superseded_by") if payloads and row["status"] == Status.SUPERSEDED else None
+    if successor is None or caller.has(Role.REVIEWER):
+        return successor
+    owners = {i: one.owner for i, one in standings(services.store, [row["feedback_id"], successor]).items()}
+    return successor if owners.get(successor) is not None and len(set(owners.values())) == 1 else None
 
 
 @router.get("/feedback", responses=responses(401, 403))

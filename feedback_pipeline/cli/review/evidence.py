@@ -60,10 +60,10 @@ def _print_execution(execution: Mapping[str, Any]) -> None:
 
 
 def print_difference(execution: Mapping[str, Any]) -> None:
-    """Print the rows that only one side gave, as far as they were kept."""
+    """Print the rows that one side gave more often than the other, as far as they were kept."""
     for side, name in _SIDES.items():
         if rows := execution.get(f"only_in_{side}"):
-            output.say(f"\nrows that only the {name} gives:")
+            output.say(f"\nrows that only the {name} gives, or gives more often:")
             output.print_table([escape(output.cell(column)) for column in execution[side]["columns"]], rows)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from feedback_pipeline.store.counting.scope import Scope
 from feedback_pipeline.store.counting.statuses import UtcSeconds
+from feedback_pipeline.store.edits import is_edit
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
 from feedback_pipeline.store.transitions import ALLOWED_FROM, Event, Status
 from feedback_pipeline.store.types import UtcDateTime
@@ -32,7 +33,7 @@ ANSWERS = pa.schema(
 
 ``canonical_sql`` is null where the SQL was not checked or could not be read, ``result_digest`` where rows say nothing;
 ``is_mistake`` tells whether it shows a mistake of the model. ``submitted`` is in seconds since 1970, null where that
-was before what is counted.
+was before what is counted, and for the edits of reviewers: users report mistakes.
 """
 
 PERIODS = pa.schema(
@@ -72,8 +73,11 @@ def _said(session: Session) -> Select[Any]:
 
 
 def _submitted(session: Session, scope: Scope, feedback_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    query = scope.events(FeedbackEventRow.feedback_id, UtcSeconds(FeedbackEventRow.at))
-    rows = session.connection().execute(query.where(FeedbackEventRow.event == Event.SUBMITTED.value)).all()
+    edits = select(FeedbackRow.feedback_id).where(is_edit())
+    query = scope.events(FeedbackEventRow.feedback_id, UtcSeconds(FeedbackEventRow.at)).where(
+        FeedbackEventRow.event == Event.SUBMITTED.value, FeedbackEventRow.feedback_id.not_in(edits)
+    )
+    rows = session.connection().execute(query).all()
     known = _table(rows, pa.schema([ANSWERS.field("feedback_id"), ANSWERS.field("submitted")]))
     return pc.take(known["submitted"], pc.index_in(feedback_ids, known["feedback_id"]))
 

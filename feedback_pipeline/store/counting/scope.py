@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, true
 
+from feedback_pipeline.store.edits import is_edit
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
 from feedback_pipeline.store.transitions import Event
 
@@ -34,7 +35,7 @@ class Scope:
         )
 
     def submissions(self, *columns: Any) -> Select[Any]:
-        """Return a query for ``columns`` of the feedback that was submitted since, and of its event."""
+        """Return a query for ``columns`` of the feedback that users submitted since, no edits, and of its event."""
         return (
             select(*columns)
             .select_from(FeedbackRow)
@@ -42,6 +43,7 @@ class Scope:
             .where(
                 FeedbackEventRow.event == Event.SUBMITTED.value,
                 FeedbackEventRow.at >= self.since,
+                ~is_edit(),
                 self.includes(FeedbackRow.database_id),
             )
         )

@@ -1,15 +1,16 @@
-"""What happened to feedback: how many stand where, how many moved on each day, how long it took."""
+"""What happened to feedback: how many stand where, how many moved on each day."""
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Double, FromClause, case, func, select
+from sqlalchemy import Double, FromClause, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from feedback_pipeline.store.counting.scope import Scope
+from feedback_pipeline.store.edits import is_edit
 from feedback_pipeline.store.models import FeedbackEventRow, FeedbackRow
 from feedback_pipeline.store.transitions import ALLOWED_FROM, TARGET, Event, Status
 from feedback_pipeline.store.types import UtcDay
@@ -18,25 +19,20 @@ DECIDED = (Event.VERIFIED, Event.REJECTED)
 
 _ONLY_SOURCE = {event: next(iter(sources)) for event, sources in ALLOWED_FROM.items() if len(sources) == 1}
 _SEVERAL_SOURCES = [event.value for event in ALLOWED_FROM if event not in _ONLY_SOURCE]
-_TIMED = [Event.SUBMITTED.value, Event.APPLIED.value, *(event.value for event in DECIDED)]
 
 
 class Flow(NamedTuple):
-    """So many feedbacks went on one day, by one event, from one status to another; those submitted from none."""
+    """So many feedbacks went on one day, by one event, from one status to another; those submitted from none.
+
+    ``of_edits``: they came from reviewers, so that nobody submitted them.
+    """
 
     day: date
     event: Event
     source: Status | None
     target: Status
     number: int
-
-
-class Passage(NamedTuple):
-    """When one feedback was submitted, first verified or rejected, and first applied: seconds since 1970, UTC."""
-
-    submitted: float | None
-    decided: float | None
-    applied: float | None
+    of_edits: bool = False
 
 
 class UtcSeconds(FunctionElement[float]):
@@ -66,15 +62,25 @@ def standing_now(session: Session, scope: Scope) -> dict[str, int]:
 
 def flows(session: Session, scope: Scope) -> list[Flow]:
     """Return how many feedbacks moved between statuses on each day since."""
-    return _flows_from_one_source(session, scope) + _flows_from_several(session, scope)
+    return [*_submitted(session, scope), *_flows_from_one_source(session, scope), *_flows_from_several(session, scope)]
+
+
+def _submitted(session: Session, scope: Scope) -> list[Flow]:
+    day, events = UtcDay(FeedbackEventRow.at), FeedbackEventRow
+    all_of_them = scope.events(day, func.count()).where(events.event == Event.SUBMITTED.value).group_by(day)
+    edits = all_of_them.where(events.feedback_id.in_(select(FeedbackRow.feedback_id).where(is_edit())))
+    edited = dict(session.execute(edits).tuples().all())
+    submitted = {on: count - edited.get(on, 0) for on, count in session.execute(all_of_them).tuples()}
+    came = ((submitted, False), (edited, True))
+    return [Flow(on, Event.SUBMITTED, None, Status.PENDING, n, e) for counts, e in came for on, n in counts.items()]
 
 
 def _flows_from_one_source(session: Session, scope: Scope) -> list[Flow]:
     day, event = UtcDay(FeedbackEventRow.at), FeedbackEventRow.event
-    wanted = [Event.SUBMITTED.value, *(known.value for known in _ONLY_SOURCE)]
+    wanted = [known.value for known in _ONLY_SOURCE]
     query = scope.events(day, event, func.count()).where(event.in_(wanted)).group_by(day, event)
     return [
-        Flow(on, Event(name), _ONLY_SOURCE.get(Event(name)), TARGET.get(Event(name), Status.PENDING), count)
+        Flow(on, Event(name), _ONLY_SOURCE[Event(name)], TARGET[Event(name)], count)
         for on, name, count in session.execute(query)
     ]
 
@@ -107,28 +113,6 @@ def _steps(scope: Scope) -> FromClause:
 
 def _status_after(event: str | None) -> Status:
     return Status.PENDING if event is None else TARGET.get(Event(event), Status.PENDING)
-
-
-def passages(session: Session, scope: Scope) -> list[Passage]:
-    """Return the passage of each feedback that was submitted, decided or applied since; in no particular order."""
-    events = FeedbackEventRow
-    query = (
-        select(
-            _first(Event.SUBMITTED).label("submitted"), _first(*DECIDED).label("decided"),
-            _first(Event.APPLIED).label("applied"),
-        )
-        .where(events.event.in_(_TIMED), scope.includes_feedback(events.feedback_id))
-        .group_by(events.feedback_id)
-        .having(func.max(events.at) >= scope.since)
-        .subquery()
-    )  # fmt: skip
-    columns = (UtcSeconds(query.c[name]) for name in Passage._fields)
-    return [Passage(*row) for row in session.connection().execute(select(*columns))]
-
-
-def _first(*wanted: Event) -> Any:
-    is_wanted = FeedbackEventRow.event.in_([event.value for event in wanted])
-    return func.min(case((is_wanted, FeedbackEventRow.at)))
 
 
 def oldest_waiting(session: Session, scope: Scope) -> datetime | None:

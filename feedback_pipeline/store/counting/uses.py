@@ -82,7 +82,10 @@ def interactions_reporting_examples(session: Session, scope: Scope) -> int:
 
 
 def queries_by_example(session: Session) -> Counter[str]:
-    """Return in how many queries each example was given, ever; what was withheld does not count."""
+    """Return in how many queries each example was given, ever; what was withheld does not count.
+
+    Reports count where the interaction is about the database of the feedback the example rests on.
+    """
     given = RetrievalExampleRow
     query = select(given.example_id, func.count()).group_by(given.example_id)
     counts = Counter(dict(session.connection().execute(query).tuples().all()))
@@ -93,13 +96,22 @@ def queries_by_example(session: Session) -> Counter[str]:
 
 
 def _reported(example_ids: Sequence[str] | None = None) -> Any:
-    query = (
-        select(RetrievedExampleRow.example_id, func.count(), func.max(InteractionRow.created_at))
-        .join(InteractionRow, InteractionRow.interaction_id == RetrievedExampleRow.interaction_id)
-        .where(not_(RetrievedExampleRow.withheld), InteractionRow.retrieval_id.is_(None))
-        .group_by(RetrievedExampleRow.example_id)
+    interaction, example_id = InteractionRow.interaction_id, RetrievedExampleRow.example_id
+    sources = (
+        select(ExampleSourceRow.example_id, FeedbackRow.database_id)
+        .join(FeedbackRow, FeedbackRow.feedback_id == ExampleSourceRow.feedback_id)
+        .distinct()
     )
-    return query if example_ids is None else query.where(RetrievedExampleRow.example_id.in_(example_ids))
+    if example_ids is not None:
+        sources = sources.where(ExampleSourceRow.example_id.in_(example_ids))
+    source = sources.subquery("source")
+    return (
+        select(example_id, func.count(interaction.distinct()), func.max(InteractionRow.created_at))
+        .join(InteractionRow, interaction == RetrievedExampleRow.interaction_id)
+        .join(source, (source.c.example_id == example_id) & (source.c.database_id == InteractionRow.database_id))
+        .where(not_(RetrievedExampleRow.withheld), InteractionRow.retrieval_id.is_(None))
+        .group_by(example_id)
+    )
 
 
 def applied_sources(session: Session, scope: Scope) -> list[tuple[str, str]]:

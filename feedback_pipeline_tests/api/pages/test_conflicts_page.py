@@ -1,9 +1,11 @@
+import re
+
 from httpx2 import Response
 
 from feedback_pipeline.review.triage import triage
 from feedback_pipeline.store import Submission, submit_many
 from feedback_pipeline.store.reservations import reserve
-from feedback_pipeline_tests.api.pages.conftest import NO_SUCH_COLUMN, RIVALS, Reviewing, text_of
+from feedback_pipeline_tests.api.pages.conftest import NO_SUCH_COLUMN, RIVALS, MakeReviewing, Reviewing, text_of
 
 ONE, OTHER = RIVALS
 
@@ -28,6 +30,62 @@ def test_keeping_one_answer_verifies_it_and_rejects_the_other(rita: Reviewing) -
     assert (rita.status(ONE), rita.status(OTHER)) == ("verified", "rejected")
     assert rita.history(OTHER)[-1]["reason"] == "another answer to the same question was chosen"
     assert "No contradictions" in text_of(rita.get("/review/conflicts"))
+
+
+def test_every_wording_that_would_be_kept_is_shown(rita: Reviewing) -> None:
+    question = "orders from the 13th"
+    wordings = {
+        "a": "SELECT order_id FROM orders WHERE order_id > 12",
+        "b": "SELECT order_id FROM orders WHERE order_id >= 13",
+        "c": "SELECT order_id FROM orders WHERE order_id = 1",
+    }
+    same = "SELECT order_id FROM orders WHERE NOT order_id <= 12"
+    items = [
+        Submission("shop", question, generated_sql=same, corrected_sql=sql, source="t", client_key=key)
+        for key, sql in wordings.items()
+    ]
+    given = submit_many(rita.store, items)
+    triage(rita.store, rita.settings)
+
+    pages = [rita.get("/review/conflicts"), rita.get(f"/review/items/{given[0].feedback_id}")]
+
+    for page in pages:
+        shown = re.sub(r"\s*([<>=]+)\s*", r"\1", text_of(page))
+        assert "2 wordings of one answer" in shown
+        assert "order_id>12" in shown
+        assert "order_id>=13" in shown
+        assert shown.count("It gives the same rows as the generated SQL.") == 1
+
+
+def test_what_became_of_each_is_told_by_its_status_and_loading_again_decides_nothing(rita: Reviewing) -> None:
+    page = keep(rita, ONE, OTHER)
+    events = len(rita.history(ONE)), len(rita.history(OTHER))
+
+    again = rita.get(page.url.raw_path.decode())
+
+    assert [answer.status_code for answer in page.history] == [303]
+    for shown in (page.text, again.text):
+        assert re.findall(r'<span class="tag \w+">(\w+)</span></td>', shown) == ["verified", "rejected"]
+    assert (len(rita.history(ONE)), len(rita.history(OTHER))) == events
+
+
+def test_what_could_not_be_given_up_is_told_with_the_reason(rita: Reviewing) -> None:
+    reserve(rita.store, rita.ids[OTHER], "olga", minutes=5)
+
+    shown = text_of(keep(rita, ONE, OTHER))
+
+    assert "1 feedback could not be given up. " in shown
+    assert "olga" in shown
+    assert (rita.status(ONE), rita.status(OTHER)) == ("verified", "pending")
+
+
+def test_a_word_that_is_noted_only_is_told_so(reviewing: MakeReviewing) -> None:
+    both = reviewing(reviewers_per_item=2).sign_in()
+
+    shown = text_of(keep(both, ONE, OTHER))
+
+    assert "pending your word is noted (verified), more reviewers are needed" in shown
+    assert "pending your word is noted (rejected), more reviewers are needed" in shown
 
 
 def test_an_answer_in_use_is_superseded_by_the_one_that_is_kept(rita: Reviewing) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from feedback_pipeline.store import get_feedback
-from feedback_pipeline.store.reservations import reserve
+from feedback_pipeline.store import Submission, get_feedback, submit_many
+from feedback_pipeline.store.reservations import MAX_HELD, reserve
 from feedback_pipeline_tests.api.pages.conftest import NO_SUCH_COLUMN, MakeReviewing, Reviewing, text_of
 
 
@@ -22,6 +22,31 @@ def test_what_somebody_else_has_can_be_looked_at_only(rita: Reviewing) -> None:
     assert "Somebody else has this item. olga has it until" in text_of(page)
     assert decided.status_code == 409
     assert rita.status("c001") == "pending"
+
+
+def test_who_has_too_many_items_is_told_so(rita: Reviewing) -> None:
+    items = [
+        Submission("shop", f"how many of number {n}", corrected_sql=f"SELECT {n}", client_key=f"n{n}", source="test")
+        for n in range(MAX_HELD)
+    ]
+    for stored in submit_many(rita.store, items):
+        reserve(rita.store, stored.feedback_id, "rita", minutes=5)
+
+    page = rita.act("c001", "reserve")
+    verified = rita.act("c002", "verify", then="next")
+
+    assert "You have too many items. You have 20 items already" in text_of(page)
+    assert rita.status("c002") == "verified"
+    assert "Verified. You have 20 items already" in text_of(verified)
+
+
+def test_an_edit_by_two_reviewers_is_kept_once(rita: Reviewing) -> None:
+    rita.act("c002", "edit", corrected_sql="SELECT 7", natural_query="how many", then="stay")
+
+    late = rita.sign_in("olga").act("c002", "edit", corrected_sql="SELECT 8", natural_query="how many")
+
+    assert late.status_code == 409
+    assert "Nothing was changed. Someone else made the original superseded" in text_of(late)
 
 
 def test_giving_an_item_back_lets_others_take_it(rita: Reviewing) -> None:

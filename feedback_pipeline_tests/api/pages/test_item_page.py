@@ -1,5 +1,8 @@
+from typing import Any
+
 import pytest
 
+from feedback_pipeline.api.pages.evidence import comparison_of
 from feedback_pipeline.store import Submission, submit_many
 from feedback_pipeline.store.reservations import reserve
 from feedback_pipeline_tests.api.pages.conftest import (
@@ -23,7 +26,7 @@ def test_an_item_shows_everything_that_helps_to_decide(reader: Reviewing) -> Non
     assert "<del>" in page.text
     assert "<ins>" in page.text
     assert "The results differ." in shown
-    assert "Rows that only the corrected SQL gives" in shown
+    assert "Rows that only the corrected SQL gives, or gives more often" in shown
     assert "Tables and columns exist passed" in shown
     assert "submitted" in shown
 
@@ -31,6 +34,41 @@ def test_an_item_shows_everything_that_helps_to_decide(reader: Reviewing) -> Non
 def test_looking_at_an_item_reserves_nothing(reader: Reviewing) -> None:
     assert "Nobody has this item." in text_of(reader.item("c001"))
     assert "Nobody has this item." in text_of(reader.item("c001"))
+
+
+def test_feedback_that_is_superseded_says_so_and_offers_nothing_but_to_reopen_it(rita: Reviewing) -> None:
+    rita.decide("c001", "superseded")
+
+    page = rita.item("c001")
+
+    shown = text_of(page)
+    assert "Another answer has taken its place. To edit it or decide again, reopen it." in shown
+    assert "Edit and verify" not in shown
+    assert 'id="more-h"' not in page.text
+    assert page.text.count('class="act-reopen"') == 1
+    rita.act("c001", "reopen", expected="superseded", reason="look again")
+    assert rita.status("c001") == "pending"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"corrected": "too_large"}, "There are too many rows to show which of them differ."),
+        ({"detail": "results differ: same rows in another order"}, "Both give the same rows, in another order."),
+        ({}, "No sample of the rows that differ was kept."),
+        ({"only_in_generated": [[1]]}, None),
+        ({"results_equal": None}, None),
+        ({"generated": "error"}, None),
+    ],
+)
+def test_results_that_differ_without_rows_to_show_say_why(facts: dict[str, Any], said: str | None) -> None:
+    outcomes = {side: facts.get(side, "ok") for side in ("corrected", "generated")}
+    sides = {side: {"outcome": outcome, "rows": 9, "columns": ["n"]} for side, outcome in outcomes.items()}
+
+    comparison = comparison_of({"results_equal": False, **facts, **sides})
+
+    assert comparison is not None
+    assert comparison.no_sample == said
 
 
 def test_a_failed_check_is_told_with_its_reason_and_verifying_asks_for_an_override(reader: Reviewing) -> None:

@@ -1,9 +1,14 @@
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 from feedback_pipeline.api.pages.session import local_path
+from feedback_pipeline.cli import app
+from feedback_pipeline.settings import get_settings
 from feedback_pipeline_tests.api.conftest import token
 from feedback_pipeline_tests.api.pages.conftest import MakeReviewing, Reviewing, text_of
 
@@ -16,6 +21,17 @@ def test_the_bare_address_leads_to_signing_in_and_from_there_to_the_queue(nobody
 
     assert (queue.status_code, queue.url.path) == (200, "/review")
     assert "Review queue" in queue.text
+
+
+def test_the_page_names_a_command_that_prints_a_token(nobody: Reviewing, tmp_path: Path) -> None:
+    named = re.search(r"feedback-pipeline (token .*?) prints one", text_of(nobody.get("/sign-in")))
+    assert named
+
+    get_settings.cache_clear()
+    printed = CliRunner().invoke(app, named[1].split(), env={"FEEDBACK_STORAGE_ROOT": str(tmp_path / "own")})
+    get_settings.cache_clear()
+
+    assert printed.exit_code == 0, printed.output
 
 
 def test_the_token_is_kept_where_no_script_and_no_other_site_gets_it(nobody: Reviewing) -> None:
@@ -46,6 +62,27 @@ def test_over_https_the_cookie_is_bound_to_this_host(nobody: Reviewing) -> None:
     assert queue.status_code == 200
 
 
+def test_a_cookie_is_kept_as_long_as_browsers_do_at_most(nobody: Reviewing) -> None:
+    sent = token("rita", "reviewer", exp=253_402_300_799)
+
+    answer = nobody.client.post("/sign-in", data={"token": sent}, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert "Max-Age=34560000;" in answer.headers["set-cookie"]
+
+
+def test_a_form_that_is_too_large_is_refused_with_a_page(reviewing: MakeReviewing) -> None:
+    nobody, browser = reviewing(api_max_body_bytes=2_000), {"Accept": "text/html"}
+    typed = {**browser, "Content-Type": "application/x-www-form-urlencoded"}
+
+    declared = nobody.client.post("/sign-in", data={"token": "x" * 3_000}, headers=browser)
+    counted = nobody.client.post("/sign-in", content=iter([b"token=", b"x" * 3_000]), headers=typed)
+
+    for answer in (declared, counted):
+        assert answer.status_code == 413
+        assert "Too much at once" in answer.text
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "says"),
     [
@@ -53,6 +90,8 @@ def test_over_https_the_cookie_is_bound_to_this_host(nobody: Reviewing) -> None:
         ("nonsense", 401, "cannot be used"),
         (token("rita", "reviewer", exp=datetime.now(UTC) - timedelta(hours=1)), 401, "expired"),
         (token("rita", "reviewer", aud="another"), 401, "audience"),
+        (token("rita", "reviewer", exp="4000000000"), 401, "exp"),
+        (token("rita", "reviewer", exp=1e300), 401, "exp"),
         (token("ann", "user"), 403, "needs the role reviewer"),
         ("x" * 5_000, 401, "at most 3,800 characters"),
     ],

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from feedback_pipeline.api.pages.highlighting import MAX_COLOURED_CHARS, formatted, highlighted
+from feedback_pipeline.api.pages.highlighting import MAX_COLOURED_CHARS, MAX_LINES, formatted, highlighted
 from feedback_pipeline.api.pages.sql_diff import side_by_side
-from feedback_pipeline.api.pages.texts import age, plain, visible
+from feedback_pipeline.api.pages.texts import MAX_HIDDEN_SIGNS, MAX_SHOWN_CHARS, age, plain, visible, visible_start
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,39 @@ def test_formatting_leaves_alone_what_cannot_be_read() -> None:
     assert formatted("SELECT 1; DROP TABLE t", "sqlite") == "SELECT 1; DROP TABLE t"
     assert formatted(None, "sqlite") is None
     assert formatted("select a from t where b = 1", "sqlite") == "SELECT\n  a\nFROM t\nWHERE\n  b = 1"
+
+
+def test_of_many_lines_the_first_are_shown_and_the_rest_is_counted() -> None:
+    rows = side_by_side("SELECT 1" + "\n" * 49_000, "SELECT 2")
+    lines = highlighted("SELECT 1" + "\n" * 49_000)
+
+    assert (len(rows), len(lines)) == (MAX_LINES + 1, MAX_LINES + 1)
+    assert rows[-1].before == lines[-1]
+    assert "48,001 more characters in 48,001 lines" in lines[-1]
+    assert rows[-1].after is None
+
+
+@pytest.mark.parametrize("number", [MAX_LINES, MAX_LINES - 1])
+def test_what_fits_is_shown_to_its_end(number: int) -> None:
+    assert highlighted("\n".join("a" for _ in range(number))) == ["a"] * number
+
+
+def test_hidden_signs_without_end_do_not_fill_a_page() -> None:
+    sql = "SELECT '" + "\u202e\u2066" * 6_000 + "'"
+
+    lines = highlighted(sql)
+    rows = side_by_side(sql, sql)
+
+    assert sum(map(len, lines)) < 150_000
+    assert sum(len(row.before or "") + len(row.after or "") for row in rows) < 300_000
+    assert lines[0].count("hidden-sign") == MAX_HIDDEN_SIGNS
+    assert "11,001 more characters" in lines[-1]
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "\u202e" * 100_000])
+def test_very_long_texts_are_shown_to_where_nobody_reads_on(text: str) -> None:
+    shown = visible_start(text)
+
+    assert len(shown) < 150_000
+    assert "more characters, not shown here" in shown
+    assert visible_start("a" * MAX_SHOWN_CHARS) == "a" * MAX_SHOWN_CHARS

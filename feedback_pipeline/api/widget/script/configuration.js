@@ -33,6 +33,7 @@ function withSlash(url) {
 function useTokens(source) {
   config.token = typeof source === "string" && source ? () => source : source || null;
   currentToken = null;
+  if (typeof source === "string") noteOwner(source.trim());
 }
 
 /** The token to send; asked for once and kept in memory until the server refuses it. */
@@ -41,7 +42,10 @@ function token() {
   if (!currentToken) {
     const asked = Promise.resolve().then(config.token).then(checkedToken);
     currentToken = asked;
-    asked.catch(() => forgetToken(asked));
+    asked.then(
+      (text) => asked === currentToken && noteOwner(text),
+      () => forgetToken(asked),
+    );
   }
   return currentToken;
 }

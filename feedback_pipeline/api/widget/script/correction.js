@@ -129,12 +129,23 @@ async function tellOutcome(widget) {
   if (!feedback || !config.token || widget.hasToldOutcome) return;
   widget.hasToldOutcome = true;
   try {
-    const found = await call("GET", `feedback/${encodeURIComponent(feedback)}`);
+    const found = await standing(feedback);
     if (!widget.isBusy) widget.status.say(outcomeText(found), { kind: found.status === "applied" ? "good" : "" });
   } catch (error) {
     // Of another user, or gone: nothing to tell any more.
     if (error instanceof Refused && error.status === 404) remember(widget.interactionId, { feedback: undefined });
   }
+}
+
+const MAX_VERSIONS = 5;
+
+/** What has become of a correction, or of the reviewer's version that took its place and still is the user's. */
+async function standing(feedback) {
+  let found;
+  for (let id = feedback, n = 0; id && n < MAX_VERSIONS; id = found.superseded_by, n++) {
+    found = await call("GET", `feedback/${encodeURIComponent(id)}`);
+  }
+  return found;
 }
 
 function outcomeText(found) {

@@ -36,6 +36,7 @@ function mount(element, id) {
   const widget = new Widget(element, id);
   widgets.set(element, widget);
   mounted.add(new WeakRef(widget));
+  widget.rating.confirm();
   tellOutcome(widget).catch(warn);
 }
 
@@ -64,12 +65,18 @@ function watch(root) {
   scan(root);
 }
 
-function refreshAll(isRewritten) {
+function mountedWidgets() {
+  const found = [];
   for (const reference of mounted) {
     const widget = reference.deref();
-    if (widget && widgets.get(widget.element) === widget) guarded(() => widget.refresh(isRewritten))();
+    if (widget && widgets.get(widget.element) === widget) found.push(widget);
     else mounted.delete(reference);
   }
+  return found;
+}
+
+function refreshAll(isRewritten) {
+  for (const widget of mountedWidgets()) guarded(() => widget.refresh(isRewritten))();
   document.querySelectorAll("[data-learned-from]").forEach(consider);
 }
 

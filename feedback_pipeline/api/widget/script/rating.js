@@ -22,6 +22,16 @@ class Rating {
     for (const [of, button] of this.buttons) button.setAttribute("aria-pressed", String(of === rating));
   }
 
+  /** What is shown from memory has to be of the user whose token it is: ask for the token now. */
+  confirm() {
+    if (this.stored !== null && config.token) token().catch(() => {});
+  }
+
+  forget() {
+    this.stored = null;
+    this.show(this.wanted?.rating ?? null);
+  }
+
   choose(rating) {
     if (!this.widget.mayAct()) return;
     this.widget.open(rating === -1 ? this.panel : null);
@@ -51,9 +61,13 @@ class Rating {
   async send({ rating, reason }) {
     const body = { interaction_id: this.widget.interactionId, rating, ...(reason ? { reason } : {}) };
     this.widget.status.say(label("sending"));
+    await token(); // the memory may turn out to be of somebody else
+    const age = memoryAge;
     await call("POST", "feedback", { body, key: newKey(), onBusy: () => this.widget.status.say(label("busy")) });
-    this.stored = rating;
-    remember(this.widget.interactionId, { rating });
+    if (age === memoryAge) {
+      this.stored = rating;
+      remember(this.widget.interactionId, { rating });
+    }
     if (reason) this.forgetReason();
     this.widget.status.say(label(reason ? "reasonSaved" : "rated"), { kind: "good" });
     this.widget.tell("feedback-rated", body);

@@ -42,7 +42,15 @@ class Widget {
   refresh(isRewritten) {
     if (isRewritten && !this.isBusy) this.build();
     else this.showAccess();
+    this.rating.confirm();
     return tellOutcome(this);
+  }
+
+  /** Another user is there now. */
+  forget() {
+    this.hasToldOutcome = false;
+    this.rating.forget();
+    if (!this.isBusy) this.status.say("");
   }
 
   showAccess() {
