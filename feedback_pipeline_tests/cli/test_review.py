@@ -195,11 +195,13 @@ def test_rivals_are_shown_side_by_side_with_their_evidence(run: Run, run_json: R
     same, other = conflict["rivals"]
     assert (conflict["database_id"], conflict["question"]) == ("shop", "how many")
     assert (same["feedback_ids"], same["users"]) == ([ids["a"], ids["b"]], 2)
+    assert (same["sqls"], other["sqls"]) == ([same["sql"], ALSO_GOOD], [OTHER])
     assert (other["sql"], other["statuses"]) == (OTHER, {ids["c"]: "pending"})
     assert same["result_digest"] != other["result_digest"]
     assert other["execution"]["corrected"]["outcome"] == "ok"
     shown = run("review", "conflicts", "--database-id", "shop").stdout
-    assert all(text in shown for text in (OTHER, ids["b"], "ok, 1 row", "only the answer gives, or gives more often"))
+    expected = (OTHER, ALSO_GOOD, ids["b"], "ok, 1 row", "only the answer gives, or gives more often")
+    assert all(text in shown for text in expected)
     listed = run_json("review", "list", "--conflicts")["feedback"]
     assert {feedback["feedback_id"] for feedback in listed} == {ids[key] for key in "abc"}
     run("review", "reject", ids["c"], "--reason", "wrong table")

@@ -144,6 +144,7 @@ def _rival(rival: "Answer") -> dict[str, Any]:
     shown = rival_of(rival)
     return {
         "sql": shown.sql,
+        "sqls": list(shown.sqls),
         "feedback_ids": list(shown.feedback_ids),
         "users": shown.users,
         "statuses": dict(shown.statuses),
@@ -161,6 +162,7 @@ def _print_conflict(conflict: "Conflict") -> None:
         digest = rival["result_digest"]
         fields = {
             f"answer {number}": rival["sql"],
+            "same rows from": "\n".join(sql for sql in rival["sqls"] if sql != rival["sql"]) or None,
             "given in": ", ".join(given),
             "distinct users": rival["users"],
             "flags": ", ".join(rival["flags"]) or None,
