@@ -43,6 +43,7 @@ def test_durations_have_ticks_of_clocks_and_calendars(seconds: float, expected: 
 def test_a_large_share_is_shown_against_the_whole_and_a_small_one_is_not() -> None:
     assert labels(fractions(0.61)) == ["0%", "25%", "50%", "75%", "100%"]
     assert labels(fractions(0.09)) == ["0%", "2%", "4%", "6%", "8%", "10%"]
+    assert labels(fractions(0)) == ["0%", "1%", "2%"]
 
 
 @given(largest=st.floats(0, 1e9))
