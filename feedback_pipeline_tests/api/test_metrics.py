@@ -105,7 +105,7 @@ def test_refused_requests_are_counted(tmp_path: Path) -> None:
 
     with TestClient(app, raise_server_exceptions=False) as client:
         for _ in range(5):
-            client.get("/readyz", headers=bearer())
+            client.get("/feedback?mine=true", headers=bearer())
         numbers = scraped(client)
 
     assert numbers["feedback_api_rate_limited_total", "requests"] == 2

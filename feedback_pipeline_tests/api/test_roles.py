@@ -115,6 +115,7 @@ TABLE: dict[str, Route] = {
     "POST /feedback/bulk-verify": Route(ADMINS, json={"feedback_ids": ["{feedback_id}"]}),
     "GET /review": Route(PAGES),
     "GET /review/conflicts": Route(PAGES),
+    "GET /review/conflicts/decided": Route(PAGES),
     "GET /review/insights": Route(PAGES),
     "GET /review/items/{feedback_id}": Route(PAGES_OF_SHOP),
     "POST /sign-out": Route(PAGES, form={}),

@@ -222,8 +222,8 @@ def left_out(text: str, kept: str) -> str:
     ],
 )
 def test_hostile_texts_take_no_time(text: str):
-    started = time.monotonic()
+    started = time.process_time()
 
     tidy(text, "sqlite")
 
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
