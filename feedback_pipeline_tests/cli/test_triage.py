@@ -55,12 +55,13 @@ def test_a_follower_ends_with_the_process_that_started_it(tmp_path: Path):
     environment = os.environ | {"FEEDBACK_STORAGE_ROOT": str(tmp_path / "data")}
     parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout
-    follower = Path("/proc") / parent.stdout.readline().strip()
+    process_id = int(parent.stdout.readline())
+    follower = Path("/proc") / str(process_id)
 
     parent.kill()
     parent.wait()
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while is_running(follower) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not is_running(follower)
