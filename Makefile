@@ -33,8 +33,8 @@ dev: $(BASE) ## Start the development servers, with reload
 
 .PHONY: test
 test: export HF_HUB_OFFLINE = 1
-test: $(DEV) ## Run the tests, e.g. make test ARGS='-k dedup -x'
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## Run the tests, a file per processor at a time; e.g. make test ARGS='-k dedup -x -n 0'
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## Check style, formatting and types; changes nothing

@@ -66,7 +66,7 @@ HOSTILE = {
 def test_the_longest_hostile_text_takes_seconds_at_most(text: str):
     clean_text("ana@example.org AKIAIOSFODNN7EXAMPLE")  # loads the libraries
 
-    started = time.process_time()
+    started = time.thread_time()
     clean_text(text)
 
-    assert time.process_time() - started < 10
+    assert time.thread_time() - started < 10

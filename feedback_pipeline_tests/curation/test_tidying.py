@@ -222,8 +222,8 @@ def left_out(text: str, kept: str) -> str:
     ],
 )
 def test_hostile_texts_take_no_time(text: str):
-    started = time.process_time()
+    started = time.thread_time()
 
     tidy(text, "sqlite")
 
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
