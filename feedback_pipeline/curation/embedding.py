@@ -15,6 +15,7 @@ from feedback_pipeline.curation.encoder import Encoder
 from feedback_pipeline.schemas import embedded_feedback, require
 from feedback_pipeline.tables.embedding_cache import text_key
 
+_EMBEDDED = {"natural_query": "vector", "masked_query": "masked_vector"}
 _TEXTS_PER_STEP = 4_096
 _FEW_TEXTS = 1_500
 """Up to here a small encoder is done before the bulk model's libraries are even imported."""
@@ -55,11 +56,11 @@ def embed(
     progress: Callable[[int, int], None] = lambda done, total: None,
     quick: Callable[[], Encode | None] = lambda: None,
 ) -> EmbeddingResult:
-    """Add a ``vector`` to each row of schemas.DEDUPED_FEEDBACK.
+    """Add ``vector`` and ``masked_vector`` to each row of schemas.MASKED_FEEDBACK.
 
     Args:
         rows: distinct examples.
-        encoder: embeds ``natural_query``.
+        encoder: embeds ``natural_query`` and ``masked_query``.
         cache: remembers vectors by model and text; each step of 4,096 texts is kept at once, so a crash loses one step.
         progress: told (texts done, texts to do) after each step.
         quick: opens an encoder of the same model for few texts, if there is one; asked only when it is worth it.
@@ -68,26 +69,25 @@ def embed(
         EmbeddingError: the model gave vectors of another number or dimension than it promised, or not finite ones.
 
     """
-    keys = pa.array([text_key(text) for text in rows["natural_query"].to_pylist()], pa.string())
     known = cache.load()
-    new = _new_texts(rows["natural_query"], keys, known["key"])
+    texts = sorted({text for column in _EMBEDDED for text in rows[column].to_pylist()}, key=lambda t: (len(t), t))
+    new = _unseen(texts, known["key"])
     encode = (quick() if 0 < len(new) <= _FEW_TEXTS else None) or encoder.encode
-    for done, texts in _steps(new):
-        cache.append(texts, _checked(encode(texts), len(texts), encoder.dimension))
+    for done, some in _steps(new):
+        cache.append(some, _checked(encode(some), len(some), encoder.dimension))
         progress(done, len(new))
     known = cache.load() if new else known
-    table = rows.append_column("vector", _vectors_of(keys, known))
-    distinct = pc.count_distinct(keys).as_py()
-    return EmbeddingResult(
-        require(table, embedded_feedback(encoder.dimension), "embedded_feedback"),
-        len(new),
-        distinct - len(new),
-    )
+    table = rows
+    for column, vector in _EMBEDDED.items():
+        table = table.append_column(vector, _vectors_of(rows[column], known))
+    table = require(table, embedded_feedback(encoder.dimension), "embedded_feedback")
+    return EmbeddingResult(table, len(new), len(texts) - len(new))
 
 
-def _new_texts(texts: pa.ChunkedArray, keys: pa.Array, known: pa.ChunkedArray) -> list[str]:
-    unseen = texts.filter(pc.invert(pc.is_in(keys, value_set=known.combine_chunks())))
-    return sorted(set(unseen.to_pylist()), key=lambda text: (len(text), text))
+def _unseen(texts: list[str], known: pa.ChunkedArray) -> list[str]:
+    keys = pa.array([text_key(text) for text in texts], pa.string())
+    seen = pc.is_in(keys, value_set=known.combine_chunks())
+    return [text for text, is_known in zip(texts, seen.to_pylist(), strict=True) if not is_known]
 
 
 def _steps(texts: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -104,6 +104,7 @@ def _checked(vectors: np.ndarray, count: int, dimension: int) -> np.ndarray:
     return vectors
 
 
-def _vectors_of(keys: pa.Array, known: pa.Table) -> pa.Array:
+def _vectors_of(texts: pa.ChunkedArray, known: pa.Table) -> pa.Array:
+    keys = pa.array([text_key(text) for text in texts.to_pylist()], pa.string())
     positions = pc.index_in(keys, value_set=known["key"].combine_chunks())
     return known["vector"].combine_chunks().take(positions)

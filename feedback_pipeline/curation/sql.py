@@ -30,7 +30,9 @@ _COMPARISONS = (exp.Binary, exp.In, exp.Between, exp.Like, exp.ILike)
 _DOUBLE_QUOTE_IS_TEXT_TOO = {"sqlite"}
 _UNKNOWN_TO_CONFIRMER = "generic"
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.DDL, exp.Command, exp.Into, exp.Lock)
-_TEXT_OR_COLUMN = "TEXT_OR_COLUMN"
+TEXT_OR_COLUMN = "TEXT_OR_COLUMN"
+"""The function that marks a quoted name of which nobody can tell whether it is a text or a column."""
+
 _HASH_COMMENTS = {"mysql", "doris", "singlestore", "starrocks"}
 _EXECUTED_COMMENT = re.compile(r"/\*M?!")
 _ACTING_FUNCTIONS = {
@@ -170,8 +172,8 @@ def quoted_text_to_literals(tree: exp.Query, dialect: str, columns: Columns | No
     names = _known_names(tree, columns) if columns is not None else None
     for column in list(tree.find_all(exp.Column)):
         if _reads_as_text(column, names):
-            literal = exp.Literal.string(column.name)
-            column.replace(exp.Anonymous(this=_TEXT_OR_COLUMN, expressions=[literal]) if names is None else literal)
+            literal = exp.Literal.string(column.name).update_positions(column.this)
+            column.replace(exp.Anonymous(this=TEXT_OR_COLUMN, expressions=[literal]) if names is None else literal)
 
 
 def _known_names(tree: exp.Query, columns: Columns) -> set[str]:

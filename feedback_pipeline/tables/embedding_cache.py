@@ -100,6 +100,13 @@ def forget(root: str, keys: Set[str]) -> int:
     return sum(_rewrite_shard(fs, path, keys) for path in shards)
 
 
+def forget_all_but(root: str, keys: Set[str]) -> int:
+    """Remove every vector that is not of ``keys`` from the caches of all models; return how many there were."""
+    fs, shards = _all_shards(root)
+    cached = {key for path in shards for key in _read_shard(fs, path)["key"].to_pylist()}
+    return forget(root, cached - keys)
+
+
 def _rewrite_shard(fs: AbstractFileSystem, path: str, keys: Set[str]) -> int:
     shard = _read_shard(fs, path)
     matching = _matching(shard, keys)

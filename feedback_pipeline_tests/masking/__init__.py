@@ -1,0 +1,1 @@
+"""Tests of what is masked in a question, and what is made of it."""
