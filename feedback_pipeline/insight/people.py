@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from feedback_pipeline.insight.classes import SizeClass, classes
 from feedback_pipeline.insight.window import Window
 from feedback_pipeline.review.agreement import Agreement
 from feedback_pipeline.store.counting import people, statuses
@@ -32,6 +33,7 @@ class Contributors:
         effective_users: Hill number of order 1, the exponential of Shannon's entropy (M. O. Hill, Diversity and
             Evenness: A Unifying Notation and Its Consequences, Ecology 54, 1973): so many users giving equally much
             would be as diverse.
+        by_submissions: how many users submitted how much.
 
     """
 
@@ -41,6 +43,7 @@ class Contributors:
     top_share: float | None
     top_tenth_share: float | None
     effective_users: float | None
+    by_submissions: list[SizeClass]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def diversity(users_by_submissions: Mapping[int, int], without_user: int = 0) ->
     users = sum(users_by_submissions.values())
     total = sum(number * count for number, count in users_by_submissions.items())
     if not total:
-        return Contributors(0, 0, without_user, None, None, None)
+        return Contributors(0, 0, without_user, None, None, None, [])
     shares = [(number / total, count) for number, count in users_by_submissions.items()]
     entropy = -sum(count * share * math.log(share) for share, count in shares)
     return Contributors(
@@ -98,6 +101,7 @@ def diversity(users_by_submissions: Mapping[int, int], without_user: int = 0) ->
         top_share=max(users_by_submissions) / total,
         top_tenth_share=_of_most_active(users_by_submissions, math.ceil(users * _TOP_TENTH)) / total,
         effective_users=round(math.exp(entropy), 6),
+        by_submissions=classes(users_by_submissions.items()),
     )
 
 

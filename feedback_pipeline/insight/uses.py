@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from feedback_pipeline.insight.classes import SizeClass, classes
 from feedback_pipeline.insight.window import Window
 from feedback_pipeline.store.counting import uses
 from feedback_pipeline.store.counting.scope import Scope
@@ -76,12 +77,14 @@ class Uses:
     """The examples used most, the most used first.
 
     ``applied`` counts the corrections that are applied and whose example is known; ``never_used`` those of them of
-    which no example was ever given to a question.
+    which no example was ever given to a question. ``by_use`` tells how many of them were of use in how many queries;
+    where a correction is behind several examples, the queries of each count.
     """
 
     top: list[UsedExample]
     applied: int
     never_used: int
+    by_use: list[SizeClass]
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,12 @@ def _lookups(counts: Counter[bool]) -> dict[str, Any]:
 def count_uses(session: Session, scope: Scope) -> Uses:
     """Count in how many queries each example was given, ever."""
     queries, applied = uses.queries_by_example(session), uses.applied_sources(session, scope)
-    corrections = {feedback_id for feedback_id, _ in applied}
-    used = {feedback_id for feedback_id, example_id in applied if example_id in queries}
-    top = _top(session, scope, queries)
-    return Uses(top, len(corrections), len(corrections - used))
+    by_correction: Counter[str] = Counter()
+    for feedback_id, example_id in applied:
+        by_correction[feedback_id] += queries[example_id]
+    by_use = classes(Counter(by_correction.values()).items())
+    never_used = by_use[0].number
+    return Uses(_top(session, scope, queries), len(by_correction), never_used, by_use)
 
 
 def _top(session: Session, scope: Scope, queries: Mapping[str, int]) -> list[UsedExample]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from feedback_pipeline.insight import durations, people, repeats, statuses, uses
+from feedback_pipeline.insight import durations, lift, people, repeats, statuses, uses
 from feedback_pipeline.insight.durations import Times
+from feedback_pipeline.insight.lift import Lift
 from feedback_pipeline.insight.people import Contributors, Reviewing
 from feedback_pipeline.insight.repeats import RepeatRate
 from feedback_pipeline.insight.statuses import Statuses
@@ -41,6 +42,7 @@ class Utilisation:
         contributors: how many voices it comes from.
         reviewing: who decides, and what waits.
         thumbs: how answers were rated.
+        lift: what examples do to answers, as far as chance withheld them, ever.
 
     """
 
@@ -55,6 +57,7 @@ class Utilisation:
     contributors: Contributors
     reviewing: Reviewing
     thumbs: Thumbs
+    lift: Lift
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists; times and days stay what they are."""
@@ -89,6 +92,7 @@ def utilisation(
         "contributors": lambda session: people.count_contributors(session, scope),
         "reviewing": lambda session: people.count_reviewing(session, scope, window, agreed()),
         "thumbs": lambda session: uses.count_thumbs(session, scope, window),
+        "lift": lambda session: lift.count(session, scope),
     }
 
     def agreed() -> Agreement:

@@ -37,6 +37,11 @@ def percent(share: float | None) -> str:
     return f"{share:.0%}" if share >= 0.0995 or not share else f"{share:.1%}"
 
 
+def points(difference: float | None) -> str:
+    """Return the difference of two shares in percentage points, with its sign."""
+    return NOTHING if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+
+
 def short_day(day: date, *, with_year: bool = False) -> str:
     """Return a day for the axis of a plot, such as ``3 Nov``, or the month and year."""
     return f"{day:%b %Y}" if with_year else f"{day.day} {day:%b}"

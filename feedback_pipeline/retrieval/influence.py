@@ -57,6 +57,13 @@ class _Noted:
     interaction_id: int | None
     examples: tuple[Example, ...]
     asker: Asker | None
+    withheld: tuple[Example, ...] = ()
+    holdback_rate: float | None = None
+
+
+def new_retrieval_id() -> str:
+    """Return a name for one look-up (UUIDv7): of two the greater is the later."""
+    return str(uuid_utils.uuid7())
 
 
 class InfluenceRecorder:
@@ -112,15 +119,39 @@ class InfluenceRecorder:
         index_version: int | None = None,
         interaction_id: int | None = None,
         asker: Asker | None = None,
+        withheld: Sequence[Example] = (),
+        retrieval_id: str | None = None,
+        holdback_rate: float | None = None,
     ) -> str:
-        """Note what was given, and return the id of this retrieval (UUIDv7) at once.
+        """Note what was given and what was ``withheld``, and return the id of this retrieval (UUIDv7) at once.
 
         A retrieval that found nothing is noted too: it tells how many questions nothing is known about. With ``asker``
         an interaction is only named where it is theirs, or nobody's, and about this database or none.
+
+        Args:
+            examples: what the question was given, with distinct ranks.
+            database_id: what it was asked about.
+            index_version: the publication that answered.
+            interaction_id: what it was for.
+            asker: who says so; None for somebody trusted.
+            withheld: what ``hold_back`` kept from it.
+            retrieval_id: of ``new_retrieval_id``, where it was needed before; None makes one.
+            holdback_rate: the rate ``hold_back`` was called with, also where nothing was withheld: only such
+                retrievals are compared. None or 0 where it was not called.
+
         """
-        retrieval_id = str(uuid_utils.uuid7())
-        at = datetime.now(UTC)
-        noted = _Noted(retrieval_id, database_id, at, index_version, interaction_id, tuple(examples), asker)
+        retrieval_id = retrieval_id or new_retrieval_id()
+        noted = _Noted(
+            retrieval_id,
+            database_id,
+            datetime.now(UTC),
+            index_version,
+            interaction_id,
+            tuple(examples),
+            asker,
+            tuple(withheld),
+            holdback_rate or None,
+        )
         with self._changed:
             if self._closes_at is not None or len(self._queue) >= self._capacity:
                 self._drop(1)
@@ -253,8 +284,13 @@ def _retrieval(store: Store, one: _Noted) -> Retrieval:
         one.at,
         one.index_version,
         one.interaction_id,
-        [GivenExample(example.example_id, example.rank, example.score) for example in one.examples],
+        [
+            GivenExample(example.example_id, example.rank, example.score, is_withheld)
+            for examples, is_withheld in ((one.examples, False), (one.withheld, True))
+            for example in examples
+        ],
         None if one.interaction_id is None else _speaker(store, one.asker),
+        one.holdback_rate,
     )
 
 

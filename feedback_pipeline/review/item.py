@@ -9,6 +9,7 @@ from feedback_pipeline.review.queue import QueueItem, queue_items
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Status, Store, UnknownFeedbackError, get_feedback
 from feedback_pipeline.store.reservations import Reservation
+from feedback_pipeline.store.retirements import in_use_behind
 from feedback_pipeline.store.reviews import Review
 
 _CLAIMING = frozenset({Status.PENDING, Status.VERIFIED, Status.APPLIED})
@@ -26,6 +27,7 @@ class ReviewItem:
         reservation: who has it for themselves at the moment.
         needed: reviewers who have to agree.
         queue: the same feedback as the queue shows it.
+        beside: other feedback in use behind the examples that are proposed for retirement.
 
     """
 
@@ -36,6 +38,7 @@ class ReviewItem:
     reservation: Reservation | None
     needed: int
     queue: QueueItem
+    beside: tuple[str, ...] = ()
 
 
 def open_item(store: Store, settings: Settings, feedback_id: str) -> ReviewItem:
@@ -60,7 +63,16 @@ def open_item(store: Store, settings: Settings, feedback_id: str) -> ReviewItem:
         reservation=_reservation(item),
         needed=settings.reviewers_per_item,
         queue=item,
+        beside=_beside(store, item),
     )
+
+
+def _beside(store: Store, item: QueueItem) -> tuple[str, ...]:
+    if not item.retirements:
+        return ()
+    with store.read() as session:
+        behind = in_use_behind(session, [proposal.example_id for proposal in item.retirements])
+    return tuple(sorted(behind - {item.feedback_id}))
 
 
 def _reservation(item: QueueItem) -> Reservation | None:

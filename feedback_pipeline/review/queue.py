@@ -10,12 +10,14 @@ from typing import Any, get_args
 
 from feedback_pipeline.store import Store
 from feedback_pipeline.store.reservations import Reservation, standing
+from feedback_pipeline.store.retirements import Proposal, proposals_of
 from feedback_pipeline.store.review_queue import (
     Checks,
     Group,
     Order,
     Position,
     QueueFilter,
+    count_for_retirement,
     counts_by_group,
     page_of,
     says,
@@ -32,7 +34,8 @@ class QueueItem:
 
     ``times_asked`` and ``similar_waiting`` explain ``expected_value`` (see ``curation.review_value``);
     ``results_equal`` is what running both queries showed, None where that cannot be told; ``flags`` are those of the
-    checks; ``verdicts`` are the words of reviewers that count.
+    checks; ``verdicts`` are the words of reviewers that count; ``retirements`` are the open proposals to retire an
+    example that rests on it.
     """
 
     feedback_id: str
@@ -56,6 +59,7 @@ class QueueItem:
     reserved_by: str | None
     reserved_until: datetime | None
     verdicts: tuple[Review, ...]
+    retirements: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ class QueueCounts:
     """How much matches a filter. Each ``by_…``, and ``in_conflict``, leaves its own part of the filter aside.
 
     ``total`` follows the whole filter but for reservations; ``flagged`` ones may also count as ``failed``.
+    ``for_retirement`` counts what is applied and proposed for retirement, whatever else is asked for.
     """
 
     total: int
     by_database: dict[str, int]
     by_checks: dict[str, int]
     in_conflict: int
+    for_retirement: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,10 +107,14 @@ def queue_items(store: Store, feedback_ids: list[str]) -> tuple[QueueItem, ...]:
     rows = shown_rows(store, feedback_ids)
     with store.read() as session:
         reserved, words = standing(session, feedback_ids), counting(session, feedback_ids)
-    return tuple(_item(rows[i], reserved.get(i), words.get(i, ())) for i in feedback_ids if i in rows)
+        proposed = proposals_of(session, feedback_ids)
+    there = [i for i in feedback_ids if i in rows]
+    return tuple(_item(rows[i], reserved.get(i), words.get(i, ()), proposed.get(i, ())) for i in there)
 
 
-def _item(row: Any, reservation: Reservation | None, verdicts: tuple[Review, ...]) -> QueueItem:
+def _item(
+    row: Any, reservation: Reservation | None, verdicts: tuple[Review, ...], retirements: tuple[Proposal, ...]
+) -> QueueItem:
     checks = row.checks or {}
     return QueueItem(
         feedback_id=row.feedback_id,
@@ -128,6 +138,7 @@ def _item(row: Any, reservation: Reservation | None, verdicts: tuple[Review, ...
         reserved_by=reservation.reviewer if reservation else None,
         reserved_until=reservation.until if reservation else None,
         verdicts=verdicts,
+        retirements=retirements,
     )
 
 
@@ -135,6 +146,7 @@ def queue_counts(store: Store, wanted: QueueFilter) -> QueueCounts:
     """Return how much matches ``wanted``. Raises ValueError for a status that does not exist."""
     with store.read() as session:
         counted = counts_by_group(session, wanted)
+        for_retirement = count_for_retirement(session, wanted)
     by_database: Counter[str] = Counter()
     by_checks: Counter[str] = Counter(dict.fromkeys(get_args(Checks), 0))
     total = in_conflict = 0
@@ -146,7 +158,7 @@ def queue_counts(store: Store, wanted: QueueFilter) -> QueueCounts:
             by_database[group[0]] += count
         if here and conflicting:
             by_checks.update({name: count for name in get_args(Checks) if says(group, name)})
-    return QueueCounts(total, dict(sorted(by_database.items())), dict(by_checks), in_conflict)
+    return QueueCounts(total, dict(sorted(by_database.items())), dict(by_checks), in_conflict, for_retirement)
 
 
 def _matches(group: Group, wanted: QueueFilter) -> tuple[bool, bool, bool]:

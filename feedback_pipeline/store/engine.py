@@ -29,7 +29,15 @@ find a thread beside them."""
 CONNECTIONS_KEPT, MORE_CONNECTIONS = 20, 20
 """Of one process: as many as the API works on requests at the same time, half of them only while there is a rush."""
 
-LOCKS = {"migrations": 1, "events": 2, "interactions": 3, "databases": 4, "triage": 5, "reservations": 6}
+LOCKS = {
+    "migrations": 1,
+    "events": 2,
+    "interactions": 3,
+    "databases": 4,
+    "triage": 5,
+    "reservations": 6,
+    "retirement_proposals": 7,
+}
 LOCK_SPACE = 0x0FEEDBAC
 """First half of Postgres' advisory lock keys, so that ours never meet another program's."""
 

@@ -39,6 +39,7 @@ class Retrieval:
     """A question that examples were looked up for. ``retrieval_id`` is a UUIDv7, so that the greatest is the latest.
 
     ``interaction_id`` is what the agent says it was for, ``speaker`` who says so (None: somebody trusted).
+    ``holdback_rate`` is the share of retrievals from which one example was withheld at random when this one was made.
     The question itself is not kept.
     """
 
@@ -49,6 +50,7 @@ class Retrieval:
     interaction_id: int | None = None
     examples: Sequence[GivenExample] = ()
     speaker: Speaker | None = None
+    holdback_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _row(item: Retrieval, interaction_id: int | None) -> dict[str, Any]:
         "database_id": item.database_id,
         "index_version": item.index_version,
         "shown": sum(not one.withheld for one in item.examples),
+        "holdback_rate": item.holdback_rate,
         "at": item.at,
     }
 

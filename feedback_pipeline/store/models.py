@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -175,6 +176,7 @@ class ReviewRow(Base):
 class RetrievalRow(Base):
     """A question that examples were looked up for, without the question: ``shown`` counts what it was given.
 
+    ``holdback_rate`` is the share of retrievals from which one example was withheld at random then; null for none.
     No foreign key to the interaction: it is what an agent claims, and is written in bulk behind the answer.
     """
 
@@ -186,6 +188,7 @@ class RetrievalRow(Base):
     database_id: Mapped[str]
     index_version: Mapped[int | None] = mapped_column(BigInteger)
     shown: Mapped[int]
+    holdback_rate: Mapped[float | None]
     at: Mapped[datetime]
 
 
@@ -214,6 +217,22 @@ class ExampleSourceRow(Base):
     feedback_id: Mapped[str] = mapped_column(
         ForeignKey("feedback.feedback_id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class RetirementProposalRow(Base):
+    """An example that measurably harms answers: a reviewer retires it, or keeps it until there is new evidence.
+
+    ``evidence`` is what was measured, without texts. ``kept_at`` is null while nobody has decided.
+    """
+
+    __tablename__ = "retirement_proposals"
+
+    example_id: Mapped[str] = mapped_column(primary_key=True)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    proposed_at: Mapped[datetime]
+    kept_at: Mapped[datetime | None]
+    kept_by: Mapped[str | None]
+    kept_reason: Mapped[str | None]
 
 
 class FeedbackEventRow(Base):

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from feedback_pipeline.store.engine import Store
 from feedback_pipeline.store.events import rows_by_id, utc_now
 from feedback_pipeline.store.models import FeedbackRow, ReservationRow
+from feedback_pipeline.store.retirements import proposed_feedback
 from feedback_pipeline.store.transitions import Status
 
 Order = Literal["value", "oldest", "newest"]
@@ -63,6 +64,7 @@ class QueueFilter:
         submitted_before: only what was submitted before this moment.
         reserved: whether a reviewer has it for themselves; those of ``reviewer`` count as free.
         text: words of the question, in this order; upper and lower case are the same (on SQLite of A to Z only).
+        retirement: whether it stands behind an example that is proposed for retirement; it is applied then.
         reviewer: who asks.
 
     """
@@ -76,6 +78,7 @@ class QueueFilter:
     submitted_before: datetime | None = None
     reserved: bool | None = None
     text: str | None = None
+    retirement: bool | None = None
     reviewer: str | None = None
 
 
@@ -96,13 +99,13 @@ def page_of(session: Session, wanted: QueueFilter, order: Order, limit: int, aft
     """Return where the next ``limit`` items stand that match ``wanted``, in their order."""
     query = select(FEEDBACK.c.review_order, FEEDBACK.c.created_at, FEEDBACK.c.feedback_id)
     query = _matching(session, query, wanted, _BY_VALUE if order == "value" else _BY_TIME)
-    query = _in_order(_unreserved(query, wanted), order, after)
+    query = _in_order(_beside(query, wanted), order, after)
     return [Position(*row) for row in session.execute(query.limit(limit))]
 
 
 def all_ids(session: Session, wanted: QueueFilter) -> list[str]:
     """Return the ids of all that matches ``wanted``, sorted."""
-    query = _unreserved(_matching(session, select(FEEDBACK.c.feedback_id), wanted, _BY_VALUE), wanted)
+    query = _beside(_matching(session, select(FEEDBACK.c.feedback_id), wanted, _BY_VALUE), wanted)
     return sorted(session.scalars(query))
 
 
@@ -110,8 +113,16 @@ def counts_by_group(session: Session, wanted: QueueFilter) -> Mapping[Group, int
     """Count what matches ``wanted``, but for its database, checks, conflict and reservation, by what it is like."""
     columns = FEEDBACK.c.database_id, FEEDBACK.c.checks_passed, FEEDBACK.c.flagged, FEEDBACK.c.in_conflict
     all_facets = replace(wanted, database_id=None, checks=None, conflict=None)
-    query = _matching(session, select(*columns, func.count()), all_facets, _BY_FACET)
+    query = _proposed(_matching(session, select(*columns, func.count()), all_facets, _BY_FACET), wanted)
     return {(row[0], row[1], row[2], row[3]): row[4] for row in session.execute(query.group_by(*columns))}
+
+
+def count_for_retirement(session: Session, wanted: QueueFilter) -> int:
+    """Count what is applied and proposed for retirement in the databases of ``wanted``, its other parts aside."""
+    applied = QueueFilter(Status.APPLIED.value, wanted.databases, wanted.database_id, retirement=True)
+    conditions = FEEDBACK.c.status == applied.status, *_facets(FEEDBACK, applied)
+    query = select(func.count()).select_from(FEEDBACK).where(*conditions)
+    return session.scalar(_proposed(query, applied)) or 0
 
 
 def shown_rows(store: Store, feedback_ids: Iterable[str]) -> dict[str, Any]:
@@ -192,6 +203,18 @@ def _times(table: FromClause, wanted: QueueFilter) -> list[ColumnElement[bool]]:
 def _words(table: FromClause, wanted: QueueFilter) -> list[ColumnElement[bool]]:
     words = (wanted.text or "").strip()
     return [table.c.natural_query.icontains(words, autoescape=True)] if words else []
+
+
+def _beside(query: Select[Any], wanted: QueueFilter) -> Select[Any]:
+    """Add what stands in tables beside the feedback: few rows each."""
+    return _unreserved(_proposed(query, wanted), wanted)
+
+
+def _proposed(query: Select[Any], wanted: QueueFilter) -> Select[Any]:
+    if wanted.retirement is None:
+        return query
+    matches = FEEDBACK.c.feedback_id.in_(proposed_feedback())
+    return query.where(matches if wanted.retirement else not_(matches))
 
 
 def _unreserved(query: Select[Any], wanted: QueueFilter) -> Select[Any]:

@@ -52,14 +52,15 @@ def _query(dialect: str) -> Select[Any]:
             FeedbackRow.feedback_id,
             FeedbackRow.status.in_(IN_USE),
             func.coalesce(FeedbackRow.user_hash, InteractionRow.user_hash),
-            func.coalesce(_corrects(), False),
+            func.coalesce(corrects(), False),
         )
         .outerjoin(InteractionRow, joined)
         .where(named(dialect, FeedbackRow.feedback_id, "feedback_ids"))
     )
 
 
-def _corrects() -> ColumnElement[bool]:
+def corrects() -> ColumnElement[bool]:
+    """Return the condition that a feedback is a correction; see ``Standing``. Null where its checks say nothing."""
     said, generated = FeedbackRow.corrected_sql, FeedbackRow.generated_sql
     # The checks compare meaning and rows; what they have not seen yet is compared by its letters.
     differs = func.coalesce(FeedbackRow.checks["is_error_pair"].as_boolean(), said != generated)

@@ -40,7 +40,8 @@ def quick(tmp_path: Path) -> Iterator[World]:
 
 
 def search(world: World, question: str = "question 1", headers: dict[str, str] | None = None, **fields) -> dict:
-    response = sent(world, {"natural_query": question, "database_id": "shop"} | fields, headers)
+    body = {"natural_query": question, "database_id": "shop", "min_score": -1}
+    response = sent(world, body | fields, headers)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -65,6 +66,7 @@ def test_an_answer_holds_all_an_agent_needs(world: World):
         "database_id": "shop",
         "natural_query": "question 1",
         "sql": "SELECT 'question 1'",
+        "adapted_sql": "SELECT 'question 1'",
         "generated_sql": None,
         "score": 1.0,
         "rank": 1,
@@ -360,3 +362,51 @@ def test_a_tenant_does_not_add_to_the_uses_of_another_ones_feedback(world: World
         assert world.client.post("/interactions", json=body | database, headers=tenant).status_code == 201
 
     assert uses_of(world.store, [feedback_id])[feedback_id].queries == 0
+
+
+def test_of_some_searches_one_example_is_kept_back_and_noted_as_withheld(tmp_path: Path):
+    app = create_app(api_settings(tmp_path / "data", holdback_rate=0.5))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        world = World(app, client)
+        ids = [world.give(f"question {number}") for number in range(3)]
+        world.publish(*((f"question {number}", [i]) for number, i in enumerate(ids)))
+
+        answers = {one["retrieval_id"]: one for one in (search(world) for _ in range(40))}
+        assert world.services.influence.flush()
+        metrics = client.get("/metrics").text
+
+    noted: dict[str, dict[str, bool]] = {name: {} for name in answers}
+    with world.store.read() as session:
+        for row in session.scalars(select(RetrievalExampleRow)):
+            noted[row.retrieval_id][row.example_id] = row.withheld
+        assert {row.holdback_rate for row in session.scalars(select(RetrievalRow))} == {0.5}
+    for name, answer in answers.items():
+        withheld = {example for example, is_withheld in noted[name].items() if is_withheld}
+        given = {example["example_id"] for example in answer["examples"]}
+        assert len(noted[name]) == 3
+        assert len(withheld) <= 1
+        assert given == noted[name].keys() - withheld
+        assert {one["example_id"] for one in answer["learned_from_correction"]} == given
+        assert [one["rank"] for one in answer["examples"]] == sorted(one["rank"] for one in answer["examples"])
+        assert all(f"SELECT 'question {n}'" in answer["prompt"] for n in range(3)) == (not withheld)
+    kept_back = sum(sum(of_one.values()) for of_one in noted.values())
+    assert 8 <= kept_back <= 32
+    assert f'feedback_examples_total{{how="withheld"}} {float(kept_back)}' in metrics
+
+
+def test_the_same_interaction_goes_without_the_same_example_when_it_asks_again(tmp_path: Path):
+    app = create_app(api_settings(tmp_path / "data", holdback_rate=0.5))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        world = World(app, client)
+        world.publish(*((f"question {n}", [world.give(f"question {n}")]) for n in range(3)))
+
+        given = {n: [questions(search(world, interaction_id=n)) for _ in range(3)] for n in range(1, 21)}
+
+    assert all(first == second == third for first, second, third in given.values())
+    assert len({tuple(first) for first, *_ in given.values()}) > 1
+
+
+def test_nothing_is_kept_back_by_default(quick: World):
+    quick.publish(*((f"question {n}", [quick.give(f"question {n}")]) for n in range(3)))
+
+    assert {len(search(quick)["examples"]) for _ in range(30)} == {3}

@@ -66,8 +66,7 @@ class World:
 
     def look_again(self) -> None:
         """Have the retriever notice at once what was published, instead of within a second."""
-        with self.services.retriever._lock:
-            self.services.retriever._checked_at = float("-inf")
+        self.services.retriever._index._checked_at = float("-inf")
 
     def live(self, question: str, **given: Any) -> str:
         """Give a correction and publish it alone; return its id."""

@@ -72,11 +72,19 @@ def supersede(store: Store, feedback_id: str, hours: float, *, by: str | None) -
 
 
 def retrieve(
-    store: Store, hours: float, *examples: str, database_id: str = "geo", withheld: tuple[str, ...] = ()
-) -> str:
+    store: Store, hours: float, *examples: str, database_id: str = "geo", withheld: tuple[str, ...] = (),
+    rate: float | None = None, interaction_id: int | None = None,
+) -> str:  # fmt: skip
     """Store a question that was given ``examples`` so many hours ago; return its id, which grows with time."""
     retrieval_id = f"{int(ago(hours).timestamp() * 1000):014}-{next(_numbers)}"
-    row = {"retrieval_id": retrieval_id, "database_id": database_id, "shown": len(examples), "at": ago(hours)}
+    row = {
+        "retrieval_id": retrieval_id,
+        "interaction_id": interaction_id,
+        "database_id": database_id,
+        "shown": len(examples),
+        "holdback_rate": rate,
+        "at": ago(hours),
+    }
     given = [
         {"retrieval_id": retrieval_id, "rank": rank, "example_id": name, "withheld": name in withheld}
         for rank, name in enumerate((*examples, *withheld), start=1)

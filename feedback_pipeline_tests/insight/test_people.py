@@ -34,6 +34,7 @@ def test_nobody_has_no_share() -> None:
         "top_share": None,
         "top_tenth_share": None,
         "effective_users": None,
+        "by_submissions": [],
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event, select
 
 from feedback_pipeline.retrieval import Example, InfluenceRecorder
+from feedback_pipeline.retrieval.influence import new_retrieval_id
 from feedback_pipeline.store import Store, StoreUnavailableError
 from feedback_pipeline.store.models import RetrievalExampleRow, RetrievalRow
 
@@ -67,6 +68,23 @@ def test_what_was_given_reaches_the_store_by_itself(store: Store, recorder: Infl
     with store.read() as session:
         columns = RetrievalExampleRow.example_id, RetrievalExampleRow.rank, RetrievalExampleRow.withheld
         assert [tuple(row) for row in session.execute(select(*columns))] == [("a", 1, False), ("b", 2, False)]
+
+
+def test_what_was_withheld_is_noted_as_such_and_under_which_rate(store: Store, recorder: InfluenceRecorder):
+    known = new_retrieval_id()
+
+    retrieval_id = note(recorder, example("b", 2), withheld=[example("a", 1)], retrieval_id=known, holdback_rate=0.25)
+    note(recorder, example("b", 1))
+
+    assert recorder.flush()
+    assert retrieval_id == known
+    assert [shown for *_, shown in retrievals(store)] == [1, 1]
+    with store.read() as session:
+        columns = RetrievalExampleRow.example_id, RetrievalExampleRow.rank, RetrievalExampleRow.withheld
+        of_it = select(*columns).where(RetrievalExampleRow.retrieval_id == known).order_by(RetrievalExampleRow.rank)
+        assert [tuple(row) for row in session.execute(of_it)] == [("a", 1, True), ("b", 2, False)]
+        rates = select(RetrievalRow.holdback_rate).order_by(RetrievalRow.retrieval_id)
+        assert list(session.scalars(rates)) == [0.25, None]
 
 
 def test_a_question_that_found_nothing_is_noted_too(store: Store, recorder: InfluenceRecorder):

@@ -46,6 +46,12 @@ class Rejection(Order):
         return self
 
 
+class Keeping(Sent):
+    """What goes with keeping what is proposed for retirement."""
+
+    reason: Reason | None = Field(default=None, description="Why; kept with the proposal.")
+
+
 class Edit(Sent):
     """A better version of a feedback."""
 

@@ -17,6 +17,16 @@ class Search(Sent):
     k: Annotated[int, Field(ge=1, le=MAX_EXAMPLES), JSON_NUMBER] = Field(
         default=3, description="How many examples at most."
     )
+    min_score: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Less alike examples are left out. The default gives nothing for most unrelated questions; -1 "
+        "leaves nothing out.",
+    )
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000), JSON_NUMBER] | None = Field(
+        default=None,
+        description="How long `prompt` may get, in tokens, by an estimate that is rather too high. Examples that do "
+        "not fit are left out of it, never cut.",
+    )
     interaction_id: InteractionId | None = Field(
         default=None,
         description="The interaction this is for, where it is recorded already. Usually it is recorded afterwards, and "
@@ -33,9 +43,12 @@ class FoundExample(BaseModel):
     database_id: str
     natural_query: str
     sql: str = Field(description="The verified answer.")
+    adapted_sql: str | None = Field(
+        description="The answer with the values of the question that was asked; null where any of them is in doubt."
+    )
     generated_sql: str | None = Field(description="What a model once answered wrongly, where that is known.")
-    score: float = Field(description="Cosine similarity of the questions, -1 to 1.")
-    rank: int = Field(description="1 for the most similar.")
+    score: float = Field(description="How alike the questions are, in their words or in their shape; at most 1.")
+    rank: int = Field(description="1 for the most similar; a number is missing where an example was withheld.")
     source: str
     yours: bool = Field(description="Some of the feedback behind it is the caller's own.")
 

@@ -11,6 +11,7 @@ from feedback_pipeline.review.item import ReviewItem
 from feedback_pipeline.review.queue import Checks, QueueCounts, QueueItem
 from feedback_pipeline.store import Status
 from feedback_pipeline.store.reservations import Reservation
+from feedback_pipeline.store.retirements import Proposal
 from feedback_pipeline.store.reviews import Review
 
 MAX_HOURS = 24 * 365 * 100
@@ -55,6 +56,26 @@ class ReviewWord(BaseModel):
         return [cls.model_validate(review, from_attributes=True) for review in reviews]
 
 
+class Retirement(BaseModel):
+    """Why an example is to be retired: how answers were judged with it and, where chance withheld it, without it."""
+
+    example_id: str
+    proposed_at: datetime
+    judged_with: int
+    good_with: int
+    judged_without: int
+    good_without: int
+    lift: float = Field(description="Share of good answers with it, less that without it.")
+    low: float
+    high: float = Field(description="The true lift lies between low and high with the probability `certainty`.")
+    certainty: float
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Self:
+        """Return the document of a proposal."""
+        return cls(example_id=proposal.example_id, proposed_at=proposal.proposed_at, **proposal.evidence)
+
+
 class QueueEntry(BaseModel):
     """One feedback in the queue. `times_asked` and `similar_waiting` explain `expected_value`."""
 
@@ -82,12 +103,14 @@ class QueueEntry(BaseModel):
     reserved_by: str | None
     reserved_until: datetime | None
     reviews: list[ReviewWord] = Field(description="The words of reviewers that count.")
+    retirements: list[Retirement] = Field(description="Proposals to retire an example that rests on it.")
 
     @classmethod
     def of(cls, item: QueueItem) -> Self:
         """Return the document of an item."""
-        fields = {name: getattr(item, name) for name in cls.model_fields if name != "reviews"}
-        return cls(**fields, reviews=ReviewWord.all_of(item.verdicts))
+        fields = {name: getattr(item, name) for name in cls.model_fields.keys() - {"reviews", "retirements"}}
+        proposed = [Retirement.of(proposal) for proposal in item.retirements]
+        return cls(**fields, reviews=ReviewWord.all_of(item.verdicts), retirements=proposed)
 
 
 class Counts(BaseModel):
@@ -97,6 +120,7 @@ class Counts(BaseModel):
     by_database: dict[str, int]
     by_checks: dict[Checks, int]
     in_conflict: int
+    for_retirement: int = Field(description="Applied and proposed for retirement, whatever else is asked for.")
 
     @classmethod
     def of(cls, counts: QueueCounts) -> Self:

@@ -34,6 +34,7 @@ class Browsing:
     database: str = ""
     checks: str = ""
     conflict: bool = False
+    retirement: bool = False
     free: bool = False
     age: str = ""
     text: str = ""
@@ -53,6 +54,7 @@ class Browsing:
             submitted_before=None if oldest is None else now - oldest,
             reserved=False if self.free else None,
             text=self.text or None,
+            retirement=True if self.retirement else None,
             reviewer=caller.subject,
         )
 
@@ -69,6 +71,7 @@ class Browsing:
             "database": self.database,
             "checks": self.checks,
             "conflict": "yes" if self.conflict else "",
+            "retirement": "yes" if self.retirement else "",
             "free": "yes" if self.free else "",
             "age": self.age,
             "q": self.text,
@@ -96,6 +99,7 @@ def browsing_from(
     database: Annotated[str, Query(max_length=200)] = "",
     checks: Annotated[str, Query(max_length=20)] = "",
     conflict: Annotated[str, Query(max_length=5)] = "",
+    retirement: Annotated[str, Query(max_length=5)] = "",
     free: Annotated[str, Query(max_length=5)] = "",
     age: Annotated[str, Query(max_length=20)] = "",
     q: Annotated[str, Query(max_length=MAX_TEXT_CHARS)] = "",
@@ -107,6 +111,7 @@ def browsing_from(
         database=database,
         checks=_one_of(checks, get_args(Checks)),
         conflict=conflict == "yes",
+        retirement=retirement == "yes",
         free=free == "yes",
         age=_one_of(age, AGES),
         text=q.strip(),

@@ -19,6 +19,7 @@ from feedback_pipeline.intake import values
 from feedback_pipeline.review.deciding import Reviewed, reject, reopen, supersede, verify
 from feedback_pipeline.review.editing import Edited, edit_and_verify
 from feedback_pipeline.review.queue import QueueItem, cursor_after, queue_page
+from feedback_pipeline.review.retirement import keep
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Status, Store
 from feedback_pipeline.store.reservations import ReservedError, TooManyReservedError, release, reserve
@@ -34,6 +35,7 @@ _DONE = {
     "supersede": "Superseded.",
     "reopen": "Reopened: it waits for a decision again.",
     "edit": "Edited and verified.",
+    "keep": "Kept: it is not proposed for retirement again until there is new evidence.",
 }
 _GOES_ON = frozenset({"verify", "reject", "edit"})
 
@@ -101,6 +103,13 @@ def supersede_item(sent: Sent) -> Response:
 def reopen_item(sent: Sent) -> Response:
     """Have the item wait for a decision again."""
     [reviewed] = reopen(**_asked(sent))
+    return _answer(sent, reviewed)
+
+
+@router.post("/review/items/{feedback_id}/keep")
+def keep_item(sent: Sent) -> Response:
+    """Keep the item although its retirement is proposed."""
+    [reviewed] = keep(sent.services.store, [sent.feedback_id], reviewer=sent.reviewer.subject, reason=sent.reason)
     return _answer(sent, reviewed)
 
 

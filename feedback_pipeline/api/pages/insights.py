@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from feedback_pipeline.api.pages import insight_figures
 from feedback_pipeline.api.pages.page_route import PageRoute
 from feedback_pipeline.api.pages.session import PageReviewer, render
 from feedback_pipeline.api.routes.insights import DEFAULT_DAYS, Days, Recent, databases_of
 from feedback_pipeline.api.services import Serving
-from feedback_pipeline.insight.words import headlines, in_words, percent
+from feedback_pipeline.insight import figures
+from feedback_pipeline.insight.words import headlines, in_words, percent, points
 from feedback_pipeline.store.counting.scope import Scope
 from feedback_pipeline.store.counting.statuses import databases_with_feedback
 
@@ -42,8 +42,9 @@ def show_insights(
         database=database,
         databases=sorted({*known, database} - {""}),
         headlines=headlines(numbers),
-        figures=insight_figures.figures(numbers),
+        figures=figures.figures(numbers),
         most_used=max((used.queries for used in numbers.uses.top), default=0),
         in_words=in_words,
         percent=percent,
+        points=points,
     )

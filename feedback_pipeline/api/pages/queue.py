@@ -66,15 +66,24 @@ def _page(services: Services, reviewer: Caller, looking: Browsing, cursor: str |
 
 def _facets(counts: QueueCounts, looking: Browsing) -> list[tuple[str, int | None, str, bool]]:
     """Return the filters that go with a click: label, how many there are, the address, whether it is on."""
-    plain = looking.with_(checks="", conflict=False)
+    waiting = looking.with_(retirement=False, status=Status.PENDING.value) if looking.retirement else looking
+    plain = waiting.with_(checks="", conflict=False)
     facets: list[tuple[str, int | None, str, bool]] = [("All", None, plain.address(), plain == looking)]
     for name, label in _CHECKS.items():
         is_on = looking.checks == name
-        there = looking.with_(checks="" if is_on else name)
+        there = waiting.with_(checks="" if is_on else name)
         facets.append((label, counts.by_checks.get(name, 0), there.address(), is_on))
-    there = looking.with_(conflict=not looking.conflict)
+    there = waiting.with_(conflict=not looking.conflict)
     facets.append(("In conflict", counts.in_conflict, there.address(), looking.conflict))
+    if counts.for_retirement or looking.retirement:
+        facets.append(_retirement(counts, looking))
     return facets
+
+
+def _retirement(counts: QueueCounts, looking: Browsing) -> tuple[str, int | None, str, bool]:
+    """Return the filter for what is in use and should perhaps not be; it leaves the others behind."""
+    applied = Browsing(Status.APPLIED.value, looking.database, retirement=True)
+    return "Proposed for retirement", counts.for_retirement, applied.address(), looking.retirement
 
 
 def _databases(counts: QueueCounts, looking: Browsing) -> dict[str, int]:

@@ -104,9 +104,7 @@ def _take_out(services: Services, user_hash: str, done: str) -> int:
     theirs = frozenset(records_of(services.store, user_hash)["feedback_ids"])
     settings = services.settings
     try:
-        published = take_out(
-            IndexCatalog(settings.storage_root), theirs, vector_index_min_rows=settings.vector_index_min_rows
-        )
+        published = take_out(IndexCatalog(settings.storage_root), theirs)
     except (IndexNotFoundError, RuntimeError, ValueError, OSError) as error:
         # LanceDB has no errors of its own: these are what a damaged or unreachable index raises.
         log.exception("the live index could not be written")

@@ -15,7 +15,7 @@ from feedback_pipeline.api.routes.intake import refusals
 from feedback_pipeline.api.routes.reviewed import ANSWERS, FeedbackId, kept, require_visible, reserved, unknown
 from feedback_pipeline.api.services import Services, Serving
 from feedback_pipeline.intake.validation import Limits, read_correction
-from feedback_pipeline.review import bulk, deciding, editing
+from feedback_pipeline.review import bulk, deciding, editing, retirement
 from feedback_pipeline.review.deciding import Reviewed
 from feedback_pipeline.review.editing import Edited
 from feedback_pipeline.review.edits import SOURCE
@@ -97,6 +97,24 @@ def reopen(
 ) -> documents.Decided:
     """Reopen a feedback: it waits again, and what reviewers have said before does not count any more."""
     return _decide(deciding.reopen, feedback_id, caller, services, order or documents.Order())
+
+
+@router.post("/feedback/{feedback_id}/keep", responses=ANSWERS)
+def keep(
+    feedback_id: FeedbackId,
+    caller: ReviewerCaller,
+    services: Serving,
+    order: Annotated[documents.Keeping | None, Body()] = None,
+) -> documents.Decided:
+    """Keep what is proposed for retirement: the proposal does not come back until there is new evidence.
+
+    To retire it instead, reject it.
+    """
+    require_visible(feedback_id, caller, services.store)
+    reason = order.reason if order else None
+    [kept_now] = retirement.keep(services.store, [feedback_id], reviewer=caller.subject, reason=reason)
+    _raise_unless_done(kept_now, feedback_id, services.store)
+    return _decided(feedback_id, kept_now, services.store)
 
 
 @router.post("/feedback/{feedback_id}/edit", responses=ANSWERS)

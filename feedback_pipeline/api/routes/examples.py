@@ -14,7 +14,8 @@ from feedback_pipeline.api.vouching import Vouched
 from feedback_pipeline.intake import values
 from feedback_pipeline.intake.validation import RowError
 from feedback_pipeline.retrieval import Example, prompt_context
-from feedback_pipeline.retrieval.influence import Asker
+from feedback_pipeline.retrieval.holdback import hold_back
+from feedback_pipeline.retrieval.influence import Asker, new_retrieval_id
 
 _SPARE, _MORE = 8, 200
 """How many examples more than wanted are looked at first, and then, for what was taken back since the publication."""
@@ -28,23 +29,30 @@ def search_examples(search: Search, caller: UserCaller, services: Serving) -> Se
 
     What was withdrawn or rejected since the index was published is left out. While the store is away the answer comes
     from the index alone: nothing is said to be `yours` or learned from a correction, and what was given is noted later.
-    An unknown database gives no examples; one that is not the caller's does not exist.
+    An unknown database gives no examples; one that is not the caller's does not exist. To measure what examples do, a
+    share of searches goes without one of them (`FEEDBACK_HOLDBACK_RATE`); its `rank` is missing then.
     """
     require_database(caller, search.database_id)
     question = _question(search, services)
-    examples, vouched = _vouched_examples(services, search, question, user_of(caller))
-    index_version = services.retriever.index_version
-    retrieval_id = services.influence.note(
+    found, vouched = _vouched_examples(services, search, question, user_of(caller))
+    index_version, rate = services.retriever.index_version, services.settings.holdback_rate
+    retrieval_id = new_retrieval_id()
+    held = hold_back(found, rate=rate, seed=str(search.interaction_id or retrieval_id))
+    examples = list(held.given)
+    services.influence.note(
         examples,
         database_id=search.database_id,
         index_version=index_version,
         interaction_id=search.interaction_id,
         asker=Asker(user_of(caller)),
+        withheld=held.withheld,
+        retrieval_id=retrieval_id,
+        holdback_rate=rate,
     )
-    services.metrics.note_search(given=len(examples))
+    services.metrics.note_search(given=len(examples), withheld=len(held.withheld))
     return SearchAnswer(
         examples=[_found(example, vouched) for example in examples],
-        prompt=prompt_context(examples),
+        prompt=prompt_context(examples, max_tokens=search.max_tokens),
         index_version=index_version,
         retrieval_id=retrieval_id,
         learned_from_correction=_learned(examples, vouched) if vouched else [],
@@ -69,7 +77,9 @@ def _vouched_examples(
     """Return the best examples somebody still stands behind, and what the store says of their feedback, if it does."""
     for spare in (_SPARE, _MORE):
         wanted = search.k + spare
-        found = services.retriever.similar(question, database_id=search.database_id, k=wanted)
+        found = services.retriever.similar(
+            question, database_id=search.database_id, k=wanted, min_score=search.min_score
+        )
         vouched = services.vouching.ask({i for one in found for i in one.feedback_ids}, user_id) if found else None
         if vouched is None:
             return found[: search.k], None

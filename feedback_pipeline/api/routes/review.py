@@ -30,7 +30,7 @@ router.include_router(decisions.router)
 def review_queue(
     caller: ReviewerCaller,
     services: Serving,
-    status: Annotated[Status, Query(description="The queue is what is pending.")] = Status.PENDING,
+    status: Annotated[Status | None, Query(description="pending unless named; applied with `retirement=true`.")] = None,
     database_id: Annotated[Name | None, Query(description="Only this database.")] = None,
     checks: Annotated[Checks | None, Query(description="Only what the checks say this of.")] = None,
     conflict: Annotated[bool | None, Query(description="Whether other answers contradict it.")] = None,
@@ -41,13 +41,16 @@ def review_queue(
         bool | None, Query(alias="reserved", description="false leaves out what other reviewers have reserved.")
     ] = None,
     text: Annotated[Words | None, Query(description="Words of the question.")] = None,
+    retirement: Annotated[
+        bool | None, Query(description="Whether it stands behind an example that is proposed for retirement.")
+    ] = None,
     order: Annotated[Order, Query(description="value: what is most worth a review first.")] = "value",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
 ) -> documents.Queue:
     """Return what waits for a decision, most worth a review first, and how much there is of which kind."""
     wanted = QueueFilter(
-        status=status,
+        status=status or (Status.APPLIED if retirement else Status.PENDING),
         databases=caller.databases,
         database_id=database_id,
         checks=checks,
@@ -56,6 +59,7 @@ def review_queue(
         submitted_before=documents.before(submitted_before, older_than_hours),
         reserved=reserved_too,
         text=text,
+        retirement=retirement,
         reviewer=caller.subject,
     )
     try:

@@ -1,4 +1,4 @@
-"""Decisions about feedback: verify, reject, withdraw, supersede, reopen."""
+"""Decisions about feedback: verify, reject, withdraw, supersede, reopen; and keep what is proposed for retirement."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +29,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="With --all-passing: dec
 
 def register(commands: typer.Typer) -> None:
     """Add the commands to ``commands``."""
-    for command in (verify, reject, withdraw, supersede, reopen):
+    for command in (verify, reject, withdraw, supersede, reopen, keep):
         commands.command(command.__name__)(command)
 
 
@@ -112,6 +112,16 @@ def supersede(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_jso
 def reopen(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_json: output.JsonOption = False) -> None:
     """Reopen feedback: it waits for a decision again."""
     _decide_all(ids, "reopen", reviewer, reason, as_json)
+
+
+def keep(ids: Ids, reason: Reason = None, reviewer: Reviewer = None, as_json: output.JsonOption = False) -> None:
+    """Keep what is proposed for retirement, until there is new evidence. To retire it, reject it."""
+    with opened() as (_, store):
+        from feedback_pipeline.review import retirement
+
+        found, failed = resolve_ids(store, ids)
+        reviewed = retirement.keep(store, found, reviewer=_actor(reviewer), reason=reason)
+    _print_decisions([*map(_document, reviewed), *map(_document, failed)], as_json)
 
 
 def _decide_all(ids: list[str], command: str, reviewer: str | None, reason: str | None, as_json: bool) -> None:

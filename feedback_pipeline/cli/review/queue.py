@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ANY = "any"
 STATUSES = ("pending", "verified", "rejected", "applied", "superseded", "stale", "withdrawn")
 BURST = "burst"
+HARMFUL = "harmful"
+"""Proposed for retirement."""
 LISTED = (
     "feedback_id",
     "client_key",
@@ -46,14 +48,21 @@ def register(commands: typer.Typer) -> None:
 
 
 def list_queue(
-    status: Annotated[str, typer.Option(help=f"One of {', '.join(STATUSES)}, or any.")] = "pending",
+    status: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(STATUSES)}, or any. [default: pending; with --retirement applied]"),
+    ] = None,
     database_id: DatabaseId = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only what a person should look at.")] = False,
     conflicts: Annotated[bool, typer.Option("--conflicts", help="Only where answers contradict each other.")] = False,
+    retirement: Annotated[
+        bool, typer.Option("--retirement", help="Only what is proposed for retirement: answers are worse with it.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = 50,
     as_json: output.JsonOption = False,
 ) -> None:
     """List feedback, oldest first."""
+    status = status or ("applied" if retirement else "pending")
     if status not in (*STATUSES, ANY):
         raise typer.BadParameter(f"{status!r} is none of {', '.join((*STATUSES, ANY))}.", param_hint="--status")
     wanted = None if status == ANY else status
@@ -61,17 +70,20 @@ def list_queue(
         from feedback_pipeline.policy import bursting_ids
         from feedback_pipeline.store import list_feedback
 
-        bursts = bursting_ids(store, settings)
-        only = _flagged(store, wanted, database_id, bursts) if flagged else None
-        if conflicts:
-            rivals = _rivals(store, settings, database_id)
-            only = rivals if only is None else only & rivals
+        bursts, harmful = bursting_ids(store, settings), _harmful(store)
+        parts = [
+            _flagged(store, wanted, database_id, bursts) if flagged else None,
+            _rivals(store, settings, database_id) if conflicts else None,
+            harmful if retirement else None,
+        ]
+        asked = [part for part in parts if part is not None]
+        only = set.intersection(*asked) if asked else None
         found = list_feedback(store, status=wanted, database_id=database_id, limit=limit, only=only)
-    rows = [_with_flags(row, bursts) for row in found]
+    rows = [_with_flags(row, bursts, harmful) for row in found]
     if as_json:
         output.print_json({"feedback": [{name: row[name] for name in LISTED} for row in rows]})
     elif not rows:
-        nothing = flagged or conflicts or status == ANY
+        nothing = bool(asked) or status == ANY
         output.say("nothing to show" if nothing else f"no feedback is {status}")
     else:
         _print_queue(rows)
@@ -83,6 +95,13 @@ def _flagged(store: "Store", status: str | None, database_id: str | None, bursts
     return flagged_ids(store, status=status, database_id=database_id) | bursts
 
 
+def _harmful(store: "Store") -> set[str]:
+    from feedback_pipeline.store.retirements import proposed_feedback
+
+    with store.read() as session:
+        return set(session.scalars(proposed_feedback()))
+
+
 def _rivals(store: "Store", settings: "Settings", database_id: str | None) -> set[str]:
     from feedback_pipeline.policy import open_conflicts
 
@@ -90,9 +109,10 @@ def _rivals(store: "Store", settings: "Settings", database_id: str | None) -> se
     return {claim.feedback_id for conflict in found for rival in conflict.rivals for claim in rival.claims}
 
 
-def _with_flags(row: dict[str, Any], bursts: set[str]) -> dict[str, Any]:
+def _with_flags(row: dict[str, Any], bursts: set[str], harmful: set[str]) -> dict[str, Any]:
     flags = set((row["checks"] or {}).get("flags") or [])
-    return {**row, "flags": sorted(flags | ({BURST} if row["feedback_id"] in bursts else set()))}
+    flags |= {name for name, ids in ((BURST, bursts), (HARMFUL, harmful)) if row["feedback_id"] in ids}
+    return {**row, "flags": sorted(flags)}
 
 
 def show(
@@ -105,7 +125,8 @@ def show(
         from feedback_pipeline.store import get_feedback
 
         row = get_feedback(store, resolve_id(store, feedback_id))
-        row = _with_flags(row, bursting_ids(store, settings))
+        row = _with_flags(row, bursting_ids(store, settings), _harmful(store))
+        row["retirements"] = _retirements(store, row["feedback_id"])
     if as_json:
         output.print_json(row)
     else:
@@ -206,5 +227,30 @@ def _print_feedback(row: dict[str, Any]) -> None:
     output.say("")
     evidence.print_checks(row["checks"] or {})
     output.say("")
+    _print_retirements(row["retirements"])
     history = [(e["at"], e["event"], e["actor"], e["reason"]) for e in row["history"]]
     output.print_table(("at (UTC)", "event", "by", "reason"), history)
+
+
+def _retirements(store: "Store", feedback_id: str) -> list[dict[str, Any]]:
+    from feedback_pipeline.store.retirements import proposals_of
+
+    with store.read() as session:
+        proposed = proposals_of(session, [feedback_id]).get(feedback_id, ())
+    return [{"example_id": one.example_id, "proposed_at": one.proposed_at, **one.evidence} for one in proposed]
+
+
+def _print_retirements(proposed: list[dict[str, Any]]) -> None:
+    for one in proposed:
+        output.say("proposed for retirement: answers are worse with this example than without it")
+        output.print_table(
+            ("example", "judged with it", "good", "judged without it", "good", "lift", "from", "to"),
+            [
+                (
+                    one["example_id"],
+                    *(one[name] for name in ("judged_with", "good_with", "judged_without", "good_without")),
+                    *(f"{one[name]:+.3f}" for name in ("lift", "low", "high")),
+                )
+            ],
+        )
+        output.say("")

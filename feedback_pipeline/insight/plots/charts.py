@@ -51,6 +51,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Intervals:
+    """Low bound, estimate and high bound per slot; None where there is none. ``style`` is the number of the colour."""
+
+    name: str
+    values: Sequence[tuple[float, float, float] | None]
+    style: int
+
+
+@dataclass(frozen=True)
 class Tick:
     """A label of an axis, and where."""
 
@@ -125,8 +134,30 @@ def lines(labels: Sequence[str], series: Sequence[Series], axis: Axis, size: Siz
     return _chart("lines", labels, marks, axis, size, texts)
 
 
+def intervals(
+    labels: Sequence[str],
+    series: Sequence[Intervals],
+    axis: Axis,
+    size: Size,
+    texts: Sequence[str] = (),
+) -> Chart:
+    """Return a chart with an upright line from low to high per label, and a dot at the estimate."""
+    step = size.inner_width / len(labels)
+    marks = []
+    for one in series:
+        path, dots = [], []
+        for number, bounds in enumerate(one.values):
+            if bounds is not None:
+                x = round(size.left + (number + 0.5) * step, 1)
+                low, estimate, high = (round(_y(value, axis, size), 1) for value in bounds)
+                path.append(f"M{x:g} {low:g}V{high:g}")
+                dots.append((x, estimate))
+        marks.append(Mark(one.name, one.style, "".join(path), tuple(dots)))
+    return _chart("lines", labels, marks, axis, size, texts)
+
+
 def _y(value: float, axis: Axis, size: Size) -> float:
-    return size.base - value / axis.top * (size.base - size.top)
+    return size.base - (value - axis.bottom) / (axis.top - axis.bottom) * (size.base - size.top)
 
 
 def _chart(

@@ -1,4 +1,4 @@
-"""Axes that begin at zero and end at a round number, with ticks people would choose."""
+"""Axes that begin at zero (differences: as far below) and end at a round number, with ticks people would choose."""
 
 import math
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ _FEWEST, _MOST = 2, 5
 
 @dataclass(frozen=True)
 class Axis:
-    """Ticks from 0 to ``top``, each with its label."""
+    """Ticks from ``bottom`` to ``top``, each with its label."""
 
     top: float
     ticks: tuple[tuple[float, str], ...]
+    bottom: float = 0.0
 
 
 def amounts(largest: float) -> Axis:
@@ -35,6 +36,14 @@ def fractions(largest: float = 1.0) -> Axis:
         return _axis(1.0, 0.25, _percent)
     step = max(0.01, _round_up(max(largest * 100, 1) / _MOST) / 100)
     return _axis(largest, step, _percent)
+
+
+def signed_fractions(largest: float = 1.0) -> Axis:
+    """Return an axis of percentages that reaches ``largest`` above and below zero."""
+    upper = fractions(largest)
+    above = [(value, f"+{label}") for value, label in upper.ticks[1:]]
+    below = [(-value, f"−{label}") for value, label in reversed(upper.ticks[1:])]
+    return Axis(upper.top, (*below, (0.0, "0"), *above), -upper.top)
 
 
 def durations(largest_s: float) -> Axis:

@@ -146,6 +146,31 @@ def sources_of(session: Session, scope: Scope, example_ids: Sequence[str]) -> li
     return [Source(*row) for part in parts for row in session.execute(part)]
 
 
+def withheld_by_example(session: Session) -> dict[str, int]:
+    """Return from how many look-ups each example was withheld, ever."""
+    given = RetrievalExampleRow
+    query = select(given.example_id, func.count()).where(given.withheld).group_by(given.example_id)
+    return dict(session.connection().execute(query).tuples().all())
+
+
+def feedback_behind(session: Session, scope: Scope, example_ids: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """Return the database and the feedback (sorted ids) that each of ``example_ids`` rests, or once rested, on."""
+    columns = ExampleSourceRow.example_id, FeedbackRow.database_id, FeedbackRow.feedback_id
+    query = (
+        select(*columns)
+        .join(FeedbackRow, FeedbackRow.feedback_id == ExampleSourceRow.feedback_id)
+        .where(scope.includes(FeedbackRow.database_id))
+        .order_by(FeedbackRow.feedback_id)
+    )
+    found: dict[str, tuple[str, list[str]]] = {}
+    for some in batches(example_ids):
+        for example_id, database_id, feedback_id in session.execute(
+            query.where(among(session, ExampleSourceRow.example_id, some))
+        ):
+            found.setdefault(example_id, (database_id, []))[1].append(feedback_id)
+    return found
+
+
 def last_uses(session: Session, example_ids: Sequence[str]) -> Mapping[str, datetime]:
     """Return when each of a few examples was given last."""
     retrievals = _last_retrievals(session, example_ids)

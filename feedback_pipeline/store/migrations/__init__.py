@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """Revision this code works with: the name of the last file in ``versions``."""
 
 VERSION_TABLE = "feedback_pipeline_version"

@@ -30,7 +30,11 @@ ELSEWHERE = (
 )
 
 
-@pytest.mark.parametrize("csrf", [None, "", "0" * 64, csrf_token(token("rita", "admin")), "ä"])
+@pytest.mark.parametrize(
+    "csrf",
+    [None, "", "0" * 64, csrf_token(token("rita", "admin")), "ä"],
+    ids=["missing", "empty", "zeros", "of another session", "no ASCII"],
+)
 def test_a_form_without_what_only_this_session_knows_is_refused(reader: Reviewing, csrf: str | None) -> None:
     ids = {"feedback_ids": reader.ids["c001"], "keep": reader.ids["c078"], "others": reader.ids["c177"]}
     data = {**FIELDS, **ids, **({} if csrf is None else {"csrf": csrf})}

@@ -15,7 +15,8 @@ from feedback_pipeline_tests.insight.stories import NOW, answer, becomes, retrie
 
 PAGE = "/review/insights"
 PLOTS = ("Where feedback stands", "From submission to use", "Queries that got an example", "Mistakes, taught and new",
-         "Who decides", "Thumbs")  # fmt: skip
+         "Who decides", "Thumbs", "Corrections by use", "Contributors by how much they gave",
+         "What examples do")  # fmt: skip
 HOSTILE = "</text></svg><script>alert(1)</script> \u202e{{7*7}}"
 
 
@@ -40,6 +41,10 @@ def busy(store: Store) -> str:
     retrieve(store, hours + 2, "e1")
     retrieve(store, hours + 1)
     answer(store, hours + 1, feedback=-1)
+    given = retrieve(store, hours + 1, "e1", rate=0.5)
+    withheld = retrieve(store, hours + 1, withheld=("e1",), rate=0.5)
+    for retrieval_id, rating in ((given, -1), (withheld, 1)):
+        answer(store, hours + 1, feedback=rating, retrieval_id=retrieval_id)
     return used
 
 
@@ -74,6 +79,15 @@ def test_every_plot_has_a_title_a_description_and_a_table(client: TestClient, bu
 
 def test_the_correction_used_most_leads_to_its_item(client: TestClient, busy: str) -> None:
     assert f'href="/review/items/{busy}"' in see(client).text
+
+
+def test_the_examples_whose_effect_is_surest_are_named_with_their_lift(client: TestClient, busy: str) -> None:
+    html = see(client).text
+
+    assert "1 example can be compared. One example of all: −100.0 points" in html
+    surest = html.split('id="surest-heading"')[1].split("</section>")[0]
+    assert f'href="/review/items/{busy}"' in surest
+    assert "−100.0 points (" in surest
 
 
 def test_an_empty_store_is_told_in_sentences_not_in_empty_plots(client: TestClient) -> None:

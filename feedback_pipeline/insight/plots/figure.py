@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
-from feedback_pipeline.insight.plots import NARROW, WIDE, Axis, Chart, Series, stacked_bars
+from feedback_pipeline.insight.plots.charts import NARROW, WIDE, Chart, Series, stacked_bars
+from feedback_pipeline.insight.plots.scale import Axis
 from feedback_pipeline.insight.words import short_day
 
 _FEWEST_SLOTS = {"day": 14, "week": 4}

@@ -1,13 +1,14 @@
-"""The plots of the insights page: which numbers become bars and lines, and the tables that say the same."""
+"""The plots of the numbers: which become bars and lines, and the tables that say the same."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from feedback_pipeline.api.pages.figure import Figure, Table, charts_of, first_shown, legend_of, since_something
 from feedback_pipeline.insight import Utilisation
 from feedback_pipeline.insight.people import Load, WeekLoad
 from feedback_pipeline.insight.plots import Series, amounts, durations, fractions, lines
 from feedback_pipeline.insight.plots import stacked_bars as bars
+from feedback_pipeline.insight.plots.figure import Figure, Table, charts_of, first_shown, legend_of, since_something
+from feedback_pipeline.insight.spread_figures import contributors, lift, uses
 from feedback_pipeline.insight.statuses import StatusDay
 from feedback_pipeline.insight.uses import DayLookups
 from feedback_pipeline.insight.window import week_of
@@ -29,8 +30,8 @@ _STATUSES = (
 
 def figures(numbers: Utilisation) -> dict[str, Figure]:
     """Return all figures by name."""
-    made = (_statuses(numbers), _time_to_use(numbers), _examples(numbers), _reviewing(numbers), _repeats(numbers))
-    return {figure.name: figure for figure in (*made, _thumbs(numbers))}
+    made = (_statuses, _time_to_use, _examples, _reviewing, _repeats, _thumbs, uses, contributors, lift)
+    return {figure.name: figure for figure in (make(numbers) for make in made)}
 
 
 def _statuses(numbers: Utilisation) -> Figure:
