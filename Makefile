@@ -8,6 +8,7 @@ BIN := .venv/bin
 VENV := .venv/.created
 BASE := .venv/.installed-base
 DEV := .venv/.installed-dev
+BENCH := .venv/.installed-bench
 INPUTS := pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
@@ -46,7 +47,7 @@ check: $(DEV) ## Check style, formatting and types; changes nothing
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 .PHONY: bench
-bench: $(BASE) ## Run the benchmarks, e.g. make bench ARGS='--help'
+bench: $(BENCH) ## Run the benchmarks, e.g. make bench ARGS='--help'
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: format
@@ -82,4 +83,9 @@ $(BASE): $(VENV) $(INPUTS)
 $(DEV): $(VENV) $(INPUTS)
 	@echo "==> installing the project and its development tools into .venv (the first time takes a few minutes)"
 	@$(PIP) -e '.[dev]'
+	@touch $(BASE) $@
+
+$(BENCH): $(VENV) $(INPUTS)
+	@echo "==> installing the project and what it is measured beside into .venv (the first time takes a few minutes)"
+	@$(PIP) -e '.[bench]'
 	@touch $(BASE) $@

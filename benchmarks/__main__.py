@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import checks, deduplication, pipeline, retrieval
+from benchmarks import checks, deduplication, pipeline
 from benchmarks.api import report
+from benchmarks.retrieval import report as retrieval
 
 app = typer.Typer(help=__doc__)
 
@@ -22,7 +23,7 @@ def everything(
     if context.invoked_subcommand is None:
         pipeline.measure(rows, corpus, mapping or [])
         deduplication.measure()
-        retrieval.measure()
+        retrieval.measure(100_000, 100)
         report.measure(100_000, 20, None)
 
 
@@ -54,9 +55,14 @@ def deduplication_only() -> None:
 
 
 @app.command("retrieval")
-def retrieval_only() -> None:
-    """Question to examples, against sentence-transformers and a filtered LanceDB query."""
-    retrieval.measure()
+def retrieval_only(
+    rows: Annotated[int, typer.Option(help="Examples in the index.")] = 100_000,
+    databases: Annotated[int, typer.Option(help="Databases they are dealt out over.")] = 100,
+    part: Annotated[list[str] | None, typer.Option(help=f"Only this part: {', '.join(retrieval.PARTS)}.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; tables go to standard error.")] = False,
+) -> None:
+    """Search, question to examples, cold start, load and publishing, against NumPy, FAISS, LanceDB and LangChain."""
+    retrieval.measure(rows, databases, parts=part, as_json=as_json)
 
 
 @app.command("api")

@@ -2,12 +2,13 @@
 
 import dagster as dg
 
-from feedback_pipeline.defs import curation, erasure, raw, review, serving, training
+from feedback_pipeline.defs import curation, erasure, insight, raw, review, serving, training
 from feedback_pipeline.defs.checks import ALL_CHECKS
 from feedback_pipeline.defs.console import concise_console
 from feedback_pipeline.defs.io_manager import StageTableIOManager
 from feedback_pipeline.defs.jobs import JOBS
 from feedback_pipeline.defs.quality import QUALITY_CHECKS
+from feedback_pipeline.defs.recall import recall_of_probes
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.defs.schedules import nightly_schedule
 from feedback_pipeline.defs.sensors import SENSORS
@@ -15,8 +16,8 @@ from feedback_pipeline.defs.sensors import SENSORS
 _feedback = Feedback()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([review, raw, curation, serving, training, erasure]),
-    asset_checks=[*ALL_CHECKS, *QUALITY_CHECKS],
+    assets=dg.load_assets_from_modules([review, raw, curation, serving, training, insight, erasure]),
+    asset_checks=[*ALL_CHECKS, recall_of_probes, *QUALITY_CHECKS],
     jobs=JOBS,
     schedules=[nightly_schedule],
     sensors=SENSORS,

@@ -150,9 +150,66 @@ DROPPED = pa.schema(
 """What a stage left out and why: every result object carries one of these beside the kept rows."""
 
 
+FEEDBACK_METRICS = pa.schema(
+    [
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("database_id", pa.string(), nullable=False),
+        pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("queries", pa.int64(), nullable=False),
+        pa.field("withheld", pa.int64(), nullable=False),
+        pa.field("up", pa.int64(), nullable=False),
+        pa.field("down", pa.int64(), nullable=False),
+        pa.field("corrected", pa.int64(), nullable=False),
+        pa.field("withheld_up", pa.int64(), nullable=False),
+        pa.field("withheld_down", pa.int64(), nullable=False),
+        pa.field("withheld_corrected", pa.int64(), nullable=False),
+        pa.field("judged_with", pa.int64(), nullable=False),
+        pa.field("good_with", pa.int64(), nullable=False),
+        pa.field("judged_without", pa.int64(), nullable=False),
+        pa.field("good_without", pa.int64(), nullable=False),
+        pa.field("lift", pa.float64()),
+        pa.field("lift_low", pa.float64()),
+        pa.field("lift_high", pa.float64()),
+        pa.field("harmful", pa.bool_(), nullable=False),
+    ]
+)
+"""One row per example that any question was ever given or went without, and whose feedback still exists.
+
+``queries`` were given it, from ``withheld`` look-ups it was kept back. ``up`` to ``corrected`` are the judged answers
+after its use, ``withheld_…`` those that went without. ``judged_with`` to ``good_without`` are the answers of both kinds
+that can be compared; ``lift`` is the difference in the share of good ones with its 95 % interval, null where nothing
+can be compared. ``harmful``: it is proposed for retirement where it is still in use. No texts.
+"""
+
+
+VALUES = pa.list_(
+    pa.struct(
+        [
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),
+            pa.field("column", pa.string()),
+            pa.field("start", pa.int32(), nullable=False),
+            pa.field("end", pa.int32(), nullable=False),
+        ]
+    )
+)
+"""The literals of an SQL text (``curation.sql_values``): text, column compared with, place."""
+
+MASKED_FEEDBACK = pa.schema(
+    [
+        *DEDUPED_FEEDBACK,
+        pa.field("masked_query", pa.string(), nullable=False),
+        pa.field("values", VALUES, nullable=False),
+    ]
+)
+"""Deduped rows with the question of which the values are masked, and the values of the SQL."""
+
+
 def embedded_feedback(dimension: int) -> pa.Schema:
-    """Deduped rows plus a unit-length ``vector`` of ``dimension`` float32."""
-    return DEDUPED_FEEDBACK.append(pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False))
+    """Masked rows plus unit-length vectors of the question and the masked question: ``dimension`` float32 each."""
+    vector = pa.list_(pa.float32(), dimension)
+    vectors = [pa.field(name, vector, nullable=False) for name in ("vector", "masked_vector")]
+    return pa.schema([*MASKED_FEEDBACK, *vectors])
 
 
 class ContractError(ValueError):
@@ -181,5 +238,6 @@ STAGES: dict[str, pa.Schema | None] = {
     "verified_feedback": VERIFIED_FEEDBACK,
     "deduped_feedback": DEDUPED_FEEDBACK,
     "embedded_feedback": None,
+    "feedback_metrics": FEEDBACK_METRICS,
 }
 """The stored stages in order of the journey; the schema of ``embedded_feedback`` depends on the model's dimension."""

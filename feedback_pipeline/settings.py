@@ -86,10 +86,19 @@ class Settings(BaseSettings):
         le=1,
         description="Share of a day's corrections that could not be run from which a check warns.",
     )
+    max_recall_drop: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Drop of the recall on probes from which an index is not published; 1 publishes whatever is found.",
+    )
     validation_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the validation split.")
     test_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the test split.")
     vector_index_min_rows: int = Field(
-        default=100_000, ge=256, description="Rows from which an approximate vector index is built."
+        default=100_000, ge=256, description="Rows of one database from which an approximate vector index is built."
+    )
+    keep_publications: int = Field(
+        default=20, ge=1, description="Publications of the index that are kept to roll back to, besides the live one."
     )
     schedule_timezone: str = Field(default="UTC", description="IANA time zone of the nightly schedule (02:00).")
     partitions_start: str = Field(default="2026-01-01", description="First day (UTC, ISO) of the daily partitions.")
@@ -132,6 +141,25 @@ class Settings(BaseSettings):
     )
     reviewers_per_item: int = Field(
         default=1, ge=1, le=9, description="Distinct reviewers who must agree before feedback is verified or rejected."
+    )
+    slice_bytes: int = Field(
+        default=512 * 1024 * 1024, ge=1024 * 1024, description="Memory a retriever holds examples in, in bytes."
+    )
+    holdback_rate: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of retrievals from which one example is withheld at random, to measure what examples do.",
+    )
+    sampled_values_per_column: int = Field(
+        default=1_000,
+        ge=0,
+        le=10_000,
+        description="Values of each text column of a registered database that questions are masked by; 0 samples none.",
+    )
+    unsampled_columns: str = Field(
+        default="",
+        description="Columns never sampled, as patterns of database.table.column such as *.patients.*, with commas.",
     )
 
     @field_validator("storage_root")

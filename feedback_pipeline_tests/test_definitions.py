@@ -23,6 +23,7 @@ GROUPS = {
     "embedded_feedback": "curation",
     "example_index": "serving",
     "finetune_dataset": "training",
+    "feedback_metrics": "insight",
     "erasure_receipt": "insight",
 }
 UNCHECKED = {"policy_decisions", "erasure_receipt"}
@@ -86,7 +87,7 @@ def test_jobs_cover_what_they_promise() -> None:
     }
 
     assert selected["nightly_aggregation"] == set(GROUPS) - ON_DEMAND
-    assert selected["promote_verified"] == set(GROUPS) - ON_DEMAND - {"raw_interactions"}
+    assert selected["promote_verified"] == set(GROUPS) - ON_DEMAND - {"raw_interactions", "feedback_metrics"}
 
 
 def test_schedule_and_sensors_start_switched_on() -> None:

@@ -58,7 +58,7 @@ def rollback(
         catalog = IndexCatalog(settings.storage_root)
         publication = catalog.rollback(version)
         taken_back = no_longer_vouched_for(store, catalog) & ids_by_status(store, "withdrawn")
-        without = take_out(catalog, taken_back, vector_index_min_rows=settings.vector_index_min_rows)
+        without = take_out(catalog, taken_back)
         strangers = len(no_longer_vouched_for(store, catalog))
     publication = without.publication if without else publication
     removed = without.removed if without else 0

@@ -48,9 +48,7 @@ def _opt_out(user_id: str) -> dict[str, Any]:
         # All of theirs, not only what was withdrawn just now: a call before this one may have been interrupted.
         records = records_of(store, user_hash)
         theirs = frozenset(records["feedback_ids"])
-        published = take_out(
-            IndexCatalog(settings.storage_root), theirs, vector_index_min_rows=settings.vector_index_min_rows
-        )
+        published = take_out(IndexCatalog(settings.storage_root), theirs)
     return {
         "opted_out": True,
         "known_before": done.known,

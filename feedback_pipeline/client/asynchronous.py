@@ -10,8 +10,16 @@ from tenacity import AsyncRetrying
 
 from feedback_pipeline.client import calls
 from feedback_pipeline.client.calls import Call, Chunk
-from feedback_pipeline.client.errors import no_answer_is_unavailable
-from feedback_pipeline.client.results import Erasure, Example, FeedbackEntry, FeedbackStatus, OptOut, SearchResult
+from feedback_pipeline.client.errors import FeedbackError, no_answer_is_unavailable
+from feedback_pipeline.client.results import (
+    Erasure,
+    Example,
+    FeedbackEntry,
+    FeedbackStatus,
+    OptOut,
+    SearchResult,
+    nothing_found,
+)
 from feedback_pipeline.client.retrying import policy
 
 T = TypeVar("T")
@@ -113,10 +121,34 @@ class AsyncFeedbackClient:
                 return
 
     async def search(
-        self, natural_query: str, database_id: str, *, k: int = 3, interaction_id: int | None = None
+        self,
+        natural_query: str,
+        database_id: str,
+        *,
+        k: int = 3,
+        min_score: float | None = None,
+        interaction_id: int | None = None,
+        max_tokens: int | None = None,
     ) -> SearchResult:
         """Return up to ``k`` verified answers to similar questions."""
-        return await self._send(calls.search(natural_query, database_id, k=k, interaction_id=interaction_id))
+        call = calls.search(
+            natural_query,
+            database_id,
+            k=k,
+            min_score=min_score,
+            interaction_id=interaction_id,
+            max_tokens=max_tokens,
+        )
+        return await self._send(call)
+
+    async def retrieve(
+        self, natural_query: str, *, database_id: str, k: int = 3, min_score: float | None = None
+    ) -> SearchResult:
+        """Search as an agent does: an API that does not answer gives no examples and a warning."""
+        try:
+            return await self.search(natural_query, database_id, k=k, min_score=min_score)
+        except FeedbackError as error:
+            return nothing_found(error)
 
     async def opt_out(self) -> OptOut:
         """Have nothing that the user gave used any more."""

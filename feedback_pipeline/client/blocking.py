@@ -10,8 +10,16 @@ from tenacity import Retrying
 
 from feedback_pipeline.client import calls
 from feedback_pipeline.client.calls import Call, Chunk
-from feedback_pipeline.client.errors import no_answer_is_unavailable
-from feedback_pipeline.client.results import Erasure, Example, FeedbackEntry, FeedbackStatus, OptOut, SearchResult
+from feedback_pipeline.client.errors import FeedbackError, no_answer_is_unavailable
+from feedback_pipeline.client.results import (
+    Erasure,
+    Example,
+    FeedbackEntry,
+    FeedbackStatus,
+    OptOut,
+    SearchResult,
+    nothing_found,
+)
 from feedback_pipeline.client.retrying import policy
 
 T = TypeVar("T")
@@ -142,10 +150,42 @@ class FeedbackClient:
                 return
 
     def search(
-        self, natural_query: str, database_id: str, *, k: int = 3, interaction_id: int | None = None
+        self,
+        natural_query: str,
+        database_id: str,
+        *,
+        k: int = 3,
+        min_score: float | None = None,
+        interaction_id: int | None = None,
+        max_tokens: int | None = None,
     ) -> SearchResult:
-        """Return up to ``k`` verified answers to similar questions, as data and as text for a prompt."""
-        return self._send(calls.search(natural_query, database_id, k=k, interaction_id=interaction_id))
+        """Return up to ``k`` verified answers to similar questions, as data and as text for a prompt.
+
+        Less alike ones than ``min_score`` are left out; the default is right for most, -1 leaves nothing out.
+        ``max_tokens`` is how long the text may get, by an estimate that is rather too high.
+        """
+        call = calls.search(
+            natural_query,
+            database_id,
+            k=k,
+            min_score=min_score,
+            interaction_id=interaction_id,
+            max_tokens=max_tokens,
+        )
+        return self._send(call)
+
+    def retrieve(
+        self, natural_query: str, *, database_id: str, k: int = 3, min_score: float | None = None
+    ) -> SearchResult:
+        """Search as an agent does, whom nothing may stop: an API that does not answer gives no examples and a warning.
+
+        ``timeout`` and ``retries`` decide how long that takes. The adapters in ``feedback_pipeline.integrations`` ask
+        this way.
+        """
+        try:
+            return self.search(natural_query, database_id, k=k, min_score=min_score)
+        except FeedbackError as error:
+            return nothing_found(error)
 
     def opt_out(self) -> OptOut:
         """Have nothing that the user gave used any more, and nothing new accepted from them."""

@@ -106,9 +106,9 @@ def mine(wanted: str | None, cursor: str | None) -> Call[Page]:
     return Call("GET", "feedback", Page.of, params=_given(params))
 
 
-def search(natural_query: str, database_id: str, *, k: int, interaction_id: int | None) -> Call[SearchResult]:
+def search(natural_query: str, database_id: str, **options: Any) -> Call[SearchResult]:
     """Ask for examples."""
-    body = {"natural_query": natural_query, "database_id": database_id, "k": k, "interaction_id": interaction_id}
+    body = {"natural_query": natural_query, "database_id": database_id, **options}
     return Call("POST", "examples/search", SearchResult.of, body=_given(body))
 
 

@@ -1,9 +1,14 @@
 """What the API answers with. Fields that a newer server adds are ignored, those an older one lacks have a default."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
+
+from feedback_pipeline.client.errors import FeedbackError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -127,9 +132,10 @@ class FeedbackStatus:
 
 @dataclass(frozen=True)
 class Example:
-    """One verified correction that resembles a question; ``score`` is the cosine similarity, ``rank`` 1 the best.
+    """One verified correction that resembles a question.
 
-    ``yours``: the user of the request gave it. ``feedback_ids`` are all the feedback behind it.
+    The higher the ``score`` the more alike; ``rank`` 1 is the best. ``yours``: the user of the request gave it.
+    ``feedback_ids`` are all the feedback behind it. ``adapted_sql`` is the SQL with the values of the question asked.
     """
 
     example_id: str
@@ -144,6 +150,7 @@ class Example:
     source: str | None = None
     yours: bool = False
     index_version: int | None = None
+    adapted_sql: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any], index_version: int | None) -> "Example":
@@ -193,6 +200,12 @@ class SearchResult:
         examples = tuple(Example.of(example, version) for example in document["examples"])
         learned = tuple(map(Learned.of, document.get("learned_from_correction") or ()))
         return _of(cls, document, examples=examples, learned_from_correction=learned)
+
+
+def nothing_found(error: FeedbackError) -> SearchResult:
+    """Return a search without examples, and warn that it could not be made."""
+    logger.warning("no examples can be retrieved: %s", error)
+    return SearchResult((), "")
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from feedback_pipeline.curation.embedding import embed
 from feedback_pipeline.curation.sql import ANALYSIS_VERSION
 from feedback_pipeline.curation.verification import fold_verified
 from feedback_pipeline.defs.io_manager import with_notes
+from feedback_pipeline.defs.masking import masked_examples
 from feedback_pipeline.defs.metadata import table_metadata
 from feedback_pipeline.defs.partitions import DAILY
 from feedback_pipeline.defs.raw import raw_feedback
 from feedback_pipeline.defs.resources import Feedback
+from feedback_pipeline.masking.examples import MASKING_VERSION
 from feedback_pipeline.store import checked_days, submissions_of_day
 
 _COMMON = {"group_name": "curation", "owners": ["team:data-engineering"]}
@@ -73,18 +75,19 @@ def deduped_feedback(
     return result.kept
 
 
-@dg.asset(kinds={"sentence-transformers", "daft", "parquet"}, code_version="1", **_COMMON)
+@dg.asset(kinds={"sentence-transformers", "daft", "parquet"}, code_version=f"2.{MASKING_VERSION}", **_COMMON)
 def embedded_feedback(
     context: dg.AssetExecutionContext, feedback: Feedback, deduped_feedback: daft.DataFrame
 ) -> pa.Table:
-    """Distinct examples with the vector of their question; only texts never seen are embedded."""
+    """Distinct examples, their questions masked, with the vectors of both; only texts never seen are embedded."""
 
     def report(done: int, total: int) -> None:
-        context.log.info(f"embedded {done:,} of {total:,} new questions")
+        context.log.info(f"embedded {done:,} of {total:,} new texts")
 
+    masked = masked_examples(feedback, deduped_feedback.to_arrow())
     cache, quick = feedback.embedding_cache, feedback.quick_encoder
-    result = embed(deduped_feedback.to_arrow(), feedback.encoder, cache, report, quick)
-    counts = {"embedded_now": result.new_texts, "from_cache": result.cached_texts}
+    result = embed(masked.table, feedback.encoder, cache, report, quick)
+    counts = {"embedded_now": result.new_texts, "from_cache": result.cached_texts, "masked_now": masked.masked_now}
     model = {"model": feedback.settings.embedding_model, "model_fingerprint": feedback.encoder.fingerprint}
     context.add_output_metadata(table_metadata(result.table, **counts, **model))
-    return result.table
+    return with_notes(result.table, masking=masked.keys)

@@ -4,6 +4,8 @@ import dagster as dg
 
 _ON_REQUEST = dg.AssetSelection.assets("erasure_receipt")
 _EVERYTHING = dg.AssetSelection.all() - _ON_REQUEST
+_FOR_THE_NIGHT = dg.AssetSelection.assets("raw_interactions", "feedback_metrics")
+"""What agents and trainers do not wait for."""
 ONE_AT_A_TIME = {"feedback_pipeline/writes": "tables"}
 """Tag of runs that follow each other (``dagster.yaml``)."""
 _CONCISE = {"loggers": {"console": {}}}
@@ -18,7 +20,7 @@ nightly_aggregation = dg.define_asset_job(
 
 promote_verified = dg.define_asset_job(
     "promote_verified",
-    selection=_EVERYTHING - dg.AssetSelection.assets("raw_interactions"),
+    selection=_EVERYTHING - _FOR_THE_NIGHT,
     config=_CONCISE,
     run_tags=ONE_AT_A_TIME,
     description="Newly verified corrections into the live index and the dataset, without waiting for the night.",

@@ -3,6 +3,7 @@
 import daft
 import dagster as dg
 
+from feedback_pipeline.defs.masking import samples_of
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.example_index.promotion import promote
 
@@ -16,11 +17,13 @@ from feedback_pipeline.example_index.promotion import promote
 )
 def example_index(feedback: Feedback, embedded_feedback: daft.DataFrame) -> dg.MaterializeResult:
     """LanceDB table of all examples, published by moving the tag ``live``; feedback in it becomes ``applied``."""
+    embedded = embedded_feedback.to_arrow()
     result = promote(
         feedback.store,
         feedback.index,
-        embedded_feedback.to_arrow(),
+        embedded,
         feedback.encoder,
+        samples=samples_of(feedback, embedded),
         vector_index_min_rows=feedback.settings.vector_index_min_rows,
     )
     publication = result.published.publication

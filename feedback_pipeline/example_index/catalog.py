@@ -6,6 +6,7 @@ Light enough for the query path: LanceDB is imported when a table is opened, not
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ class Publication:
         digest: SHA-256 over the examples' contents and the model's fingerprint, without vectors.
         model_fingerprint: the embedding model all vectors were made with.
         dimension: components of a vector.
+        values_digest: SHA-256 of the dictionary of values published with it, if there is one.
 
     """
 
@@ -50,9 +52,18 @@ class Publication:
     digest: str
     model_fingerprint: str
     dimension: int
+    values_digest: str | None = None
 
 
 _NOTED = tuple(field.name for field in fields(Publication))
+
+
+@dataclass(frozen=True)
+class DatabaseContent:
+    """How many examples of one database are published, and a SHA-256 that is equal for equal content and model."""
+
+    rows: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -150,10 +161,11 @@ class IndexCatalog:
 
     def revoked(self) -> list[RevokedPublication]:
         """Return the publications that were removed for good, oldest first."""
-        fs, inner = filesystem(f"{self.root}/index/publications")
-        notes = (read_json(fs.unstrip_protocol(str(path))) or {} for path in fs.glob(f"{inner}/*.json"))
+        notes = (read_json(path) or {} for _, path in self.notes())
         found = [
-            RevokedPublication(Publication(**{name: note[name] for name in _NOTED}), note["revoked"]["reason"])
+            RevokedPublication(
+                Publication(**{name: note[name] for name in _NOTED if name in note}), note["revoked"]["reason"]
+            )
             for note in notes
             if "revoked" in note
         ]
@@ -197,6 +209,36 @@ class IndexCatalog:
         """Leave the note of a publication, before any tag points at it."""
         write_json(self._note_path(publication.table_version), asdict(publication))
 
+    def note_databases(self, publication: Publication, contents: Mapping[str, DatabaseContent]) -> None:
+        """Leave beside the notes what each database holds; publications of equal content share it."""
+        document = {name: [content.rows, content.digest] for name, content in contents.items()}
+        write_json(self._databases_path(publication), document)
+
+    def databases(self, publication: Publication) -> dict[str, DatabaseContent]:
+        """Return what each database holds in a publication, without looking into the table.
+
+        A publication of an earlier release, or one copied in part, tells of none.
+        """
+        try:
+            noted = read_json(self._databases_path(publication)) or {}
+            return {name: DatabaseContent(rows, digest) for name, (rows, digest) in noted.items()}
+        except (TypeError, ValueError, AttributeError, OSError):
+            return {}
+
+    def sweep_databases(self, present: Iterable[Publication]) -> None:
+        """Remove what no publication of ``present`` tells of its databases."""
+        needed = {f"{publication.digest}.json" for publication in present}
+        for path in _files(f"{self.root}/index/databases"):
+            if path.rsplit("/", 1)[-1] not in needed:
+                filesystem(path)[0].rm_file(path)
+
+    def notes(self) -> list[tuple[int, str]]:
+        """Return (LanceDB version, path) of every note left, those of revoked publications too."""
+        paths = _files(f"{self.root}/index/publications")
+        return [
+            (int(name), path) for path in paths if (name := path.rsplit("/", 1)[-1].removesuffix(".json")).isdigit()
+        ]
+
     def published_at(self, publication: Publication) -> datetime | None:
         """Return when the note of a publication was left, or None where the storage does not say."""
         fs, inner = filesystem(self._note_path(publication.table_version))
@@ -231,14 +273,14 @@ class IndexCatalog:
         self.make_live(self.open_table(), known[version].table_version)
         return known[version]
 
-    def sweep_notes(self) -> None:
-        """Remove the notes of LanceDB versions that no tag points at; those of revoked publications stay."""
-        tagged = {str(tag["version"]) for tag in self.open_table().tags.list().values()}
-        fs, inner = filesystem(f"{self.root}/index/publications")
-        for path in map(str, fs.glob(f"{inner}/*.json")):
-            name = path.rsplit("/", 1)[-1].removesuffix(".json")
-            if name not in tagged and "revoked" not in (read_json(fs.unstrip_protocol(path)) or {}):
-                fs.rm_file(path)
+    def _databases_path(self, publication: Publication) -> str:
+        return f"{self.root}/index/databases/{publication.digest}.json"
 
     def _note_path(self, table_version: int) -> str:
         return f"{self.root}/index/publications/{table_version}.json"
+
+
+def _files(folder: str) -> list[str]:
+    """Return the JSON files in a folder, as paths or URLs."""
+    fs, inner = filesystem(folder)
+    return [fs.unstrip_protocol(str(path)) for path in fs.glob(f"{inner}/*.json")]

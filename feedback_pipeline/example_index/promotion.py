@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from feedback_pipeline.example_index.dictionaries import Sample
 from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.example_index.publish import PublishResult, publish
 from feedback_pipeline.store.decisions import decide
@@ -54,13 +57,20 @@ class PromotionResult:
 
 
 def promote(
-    store: Store, catalog: IndexCatalog, embedded: pa.Table, encoder: SentenceEncoder, *, vector_index_min_rows: int
+    store: Store,
+    catalog: IndexCatalog,
+    embedded: pa.Table,
+    encoder: SentenceEncoder,
+    *,
+    samples: Mapping[str, Sample] = MappingProxyType({}),
+    vector_index_min_rows: int,
 ) -> PromotionResult:
     """Publish ``embedded`` (schemas.embedded_feedback) and bring the statuses in the store in line with it.
 
     Examples that rest on feedback no longer in use are left out, whatever ``embedded`` says.
-    Statuses, and which feedback an example rests on, follow from what is live, not from what this call changed, so a
-    crash between the steps is mended next time.
+    ``samples`` are the values found in databases themselves, for the dictionaries. Statuses, and which feedback an
+    example rests on, follow from what is live, not from what this call changed, so a crash between the steps is mended
+    next time.
 
     Raises:
         IndexCheckError: the index built is not what was asked for; the former publication stays live.
@@ -68,7 +78,9 @@ def promote(
     """
     export_encoder(catalog.root, encoder)
     embedded = still_vouched_for(store, embedded)
-    published = publish(catalog, embedded, encoder.fingerprint, vector_index_min_rows=vector_index_min_rows)
+    published = publish(
+        catalog, embedded, encoder.fingerprint, samples=samples, vector_index_min_rows=vector_index_min_rows
+    )
     sources = _sources(embedded)
     note_sources(store, sources)
     live = {feedback_id for _, feedback_id in sources}

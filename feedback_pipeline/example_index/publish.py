@@ -5,22 +5,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_pipeline.example_index.catalog import TABLE, IndexCatalog, Publication
-from feedback_pipeline.example_index.rows import index_rows, table_digest
+from feedback_pipeline.example_index.catalog import DatabaseContent, IndexCatalog, Publication
+from feedback_pipeline.example_index.column_indexes import index_columns, vector_columns
+from feedback_pipeline.example_index.dictionaries import Sample
+from feedback_pipeline.example_index.digests import database_contents, publication_digest
+from feedback_pipeline.example_index.learning import publish_dictionaries, publish_remaining_dictionaries
+from feedback_pipeline.example_index.retention import KEPT_PUBLICATIONS, prune
+from feedback_pipeline.example_index.rows import index_rows
+from feedback_pipeline.example_index.stored_rows import compare, is_worth_rewriting, read_stored
+from feedback_pipeline.example_index.writing import delete_rows, write_difference, write_whole
 from feedback_pipeline.tables.publishing import only_publisher
 
 if TYPE_CHECKING:
     from lancedb.table import Table
-
-_IDS_PER_DELETE = 1_000
-_KEEP_ALL_VERSIONS = timedelta(days=36_500)
 
 
 class IndexCheckError(RuntimeError):
@@ -37,13 +43,46 @@ class PublishResult:
     removed: int
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What a publication is to hold."""
+
+    databases: Mapping[str, DatabaseContent]
+    model_fingerprint: str
+    dimension: int
+    values_digest: str | None
+
+    @property
+    def rows(self) -> int:
+        return sum(content.rows for content in self.databases.values())
+
+    @property
+    def digest(self) -> str:
+        further = [self.values_digest] if self.values_digest else []
+        return publication_digest(self.databases, self.model_fingerprint, *further)
+
+
 def publish(
-    catalog: IndexCatalog, embedded: pa.Table, model_fingerprint: str, *, vector_index_min_rows: int = 100_000
+    catalog: IndexCatalog,
+    embedded: pa.Table,
+    model_fingerprint: str,
+    *,
+    samples: Mapping[str, Sample] = MappingProxyType({}),
+    vector_index_min_rows: int = 100_000,
+    keep_publications: int = KEPT_PUBLICATIONS,
 ) -> PublishResult:
     """Make ``embedded`` (schemas.embedded_feedback) the live content of the index.
 
     The same content and model as the live publication publish nothing. A crash before the last step leaves the former
     publication live, and the next call starts from that one.
+
+    Args:
+        catalog: where the index lies.
+        embedded: all examples that are to be live.
+        model_fingerprint: the model their vectors were made with.
+        samples: database → (text, ``table.column``) found in it: what dictionaries hold besides the values of the SQL.
+        vector_index_min_rows: rows of one database from which vectors are indexed approximately.
+        keep_publications: so many publications stay, besides the live one; see ``retention``.
 
     Raises:
         IndexCheckError: an example is given twice, or row count or vectors are not what was asked for; ``live`` has
@@ -51,40 +90,79 @@ def publish(
 
     """
     rows = index_rows(embedded)
-    _refuse_repeats(rows)
-    digest = table_digest(rows, model_fingerprint)
+    _refuse_gaps(rows)
+    databases = database_contents(rows["database_id"], rows["row_digest"], model_fingerprint)
+    dimension = rows.schema.field("vector").type.list_size
     with only_publisher(f"{catalog.root}/index"):
+        # Inside, for what no publication names is swept away by whoever publishes.
+        values_digest = publish_dictionaries(catalog.root, rows, databases, samples)
+        content = _Content(databases, model_fingerprint, dimension, values_digest)
         live = catalog.live()
-        if live is not None and live.digest == digest:
+        if live is not None and live.digest == content.digest:
             return PublishResult(live, changed=False, upserted=0, removed=0)
         table, upserted, removed = _write(catalog, rows, live, model_fingerprint)
-        index_columns(table, rows.num_rows, vector_index_min_rows)
-        _check(table, rows)
-        dimension = rows.schema.field("vector").type.list_size
-        number = catalog.next_version()
-        publication = Publication(number, table.version, rows.num_rows, digest, model_fingerprint, dimension)
-        catalog.note(publication)
-        table.tags.create(f"v{number}", table.version)
-        catalog.make_live(table, table.version)
+        largest = max((database.rows for database in databases.values()), default=0)
+        index_columns(table, rows.num_rows, largest, vector_index_min_rows)
+        publication = _release(catalog, table, content)
+        prune(catalog, keep_publications)
         return PublishResult(publication, changed=True, upserted=upserted, removed=removed)
+
+
+def publish_without(catalog: IndexCatalog, live: Publication, remaining: pa.Table, gone: np.ndarray) -> PublishResult:
+    """Publish the live examples without some, which takes neither their vectors nor a model.
+
+    Args:
+        catalog: where the index lies.
+        live: the live publication; the caller holds the lock of publishers.
+        remaining: ``example_id``, ``database_id`` and ``row_digest`` of all other live rows.
+        gone: LanceDB's row numbers of the rows to take out, in the live version.
+
+    """
+    table = catalog.open_table()
+    _return_to(table, live.table_version)
+    delete_rows(table, gone)
+    databases = database_contents(remaining["database_id"], remaining["row_digest"], live.model_fingerprint)
+    values_digest = publish_remaining_dictionaries(catalog, live, remaining, databases)
+    content = _Content(databases, live.model_fingerprint, live.dimension, values_digest)
+    return PublishResult(_release(catalog, table, content), changed=True, upserted=0, removed=len(gone))
 
 
 def _write(
     catalog: IndexCatalog, rows: pa.Table, live: Publication | None, model_fingerprint: str
 ) -> tuple[Table, int, int]:
+    """Bring the table to ``rows``; return it with the number of rows that are new or changed, and of those gone."""
     if live is None or live.model_fingerprint != model_fingerprint or _has_other_columns(catalog, live, rows):
-        # Overwriting keeps the table's history, so earlier publications with another model stay readable.
-        table = catalog.connect().create_table(TABLE, data=rows, mode="overwrite")
-        return table, rows.num_rows, 0
+        _refuse_repeats(rows.num_rows - pc.count_distinct(rows["example_id"]).as_py())
+        return write_whole(catalog, rows), rows.num_rows, 0
     table = catalog.open_table()
     _return_to(table, live.table_version)
-    present = table.search().select(["example_id", "row_digest"]).limit(None).to_arrow()
-    changed = rows.filter(pc.invert(pc.is_in(_identity(rows), value_set=_identity(present))))
-    gone = present["example_id"].filter(pc.invert(pc.is_in(present["example_id"], value_set=rows["example_id"])))
-    if changed.num_rows:
-        table.merge_insert("example_id").when_matched_update_all().when_not_matched_insert_all().execute(changed)
-    _delete(table, gone.to_pylist())
-    return table, changed.num_rows, len(gone)
+    stored = read_stored(table)
+    difference = compare(rows, stored)
+    _refuse_repeats(difference.repeated)
+    if is_worth_rewriting(stored, difference):
+        table = write_whole(catalog, rows)
+    else:
+        write_difference(table, rows, stored, difference)
+    return table, len(difference.fresh), difference.removed
+
+
+def _release(catalog: IndexCatalog, table: Table, content: _Content) -> Publication:
+    """Check what was written, leave its notes and let ``live`` point at it: the one step that readers see."""
+    _check(table, content.rows)
+    publication = Publication(
+        version=catalog.next_version(),
+        table_version=table.version,
+        rows=content.rows,
+        digest=content.digest,
+        model_fingerprint=content.model_fingerprint,
+        dimension=content.dimension,
+        values_digest=content.values_digest,
+    )
+    catalog.note_databases(publication, content.databases)
+    catalog.note(publication)
+    table.tags.create(f"v{publication.version}", publication.table_version)
+    catalog.make_live(table, publication.table_version)
+    return publication
 
 
 def _has_other_columns(catalog: IndexCatalog, live: Publication, rows: pa.Table) -> bool:
@@ -92,8 +170,13 @@ def _has_other_columns(catalog: IndexCatalog, live: Publication, rows: pa.Table)
     return {f.name: f.type for f in catalog.open_publication(live).schema} != {f.name: f.type for f in rows.schema}
 
 
-def _refuse_repeats(rows: pa.Table) -> None:
-    repeated = rows.num_rows - pc.count_distinct(rows["example_id"]).as_py()
+def _refuse_gaps(rows: pa.Table) -> None:
+    empty = sum(rows[column].null_count for column in vector_columns(rows.schema))
+    if empty:
+        raise IndexCheckError(f"{empty} vector(s) are missing; not published")
+
+
+def _refuse_repeats(repeated: int) -> None:
     if repeated:
         raise IndexCheckError(f"{repeated} example(s) are given more than once; not published")
 
@@ -105,33 +188,7 @@ def _return_to(table: Table, table_version: int) -> None:
         table.restore()
 
 
-def _identity(rows: pa.Table) -> pa.Array:
-    return pc.binary_join_element_wise(rows["example_id"], rows["row_digest"], ":").combine_chunks()
-
-
-def _delete(table: Table, example_ids: list[str]) -> None:
-    for start in range(0, len(example_ids), _IDS_PER_DELETE):
-        some = ", ".join(f"'{example_id}'" for example_id in example_ids[start : start + _IDS_PER_DELETE])
-        table.delete(f"example_id IN ({some})")
-
-
-def index_columns(table: Table, rows: int, vector_index_min_rows: int) -> None:
-    """Build what readers of the whole table search by: the database and, for many rows, the vectors."""
-    from lancedb.index import Bitmap, IvfRq
-
-    present = {column for index in table.list_indices() for column in index.columns}
-    if rows and "database_id" not in present:
-        table.create_index("database_id", config=Bitmap())
-    if rows >= vector_index_min_rows and "vector" not in present:
-        table.create_index("vector", config=IvfRq(distance_type="cosine"))
-    # Pruning old versions raises where a tag holds one, so optimising must not prune.
-    table.optimize(cleanup_older_than=_KEEP_ALL_VERSIONS)
-
-
-def _check(table: Table, rows: pa.Table) -> None:
+def _check(table: Table, rows: int) -> None:
     found = table.count_rows()
-    if found != rows.num_rows:
-        raise IndexCheckError(f"the index holds {found} rows, not the {rows.num_rows} it was given; not published")
-    empty = table.count_rows("vector IS NULL")
-    if empty:
-        raise IndexCheckError(f"{empty} rows of the index have no vector; not published")
+    if found != rows:
+        raise IndexCheckError(f"the index holds {found} rows, not the {rows} it was given; not published")

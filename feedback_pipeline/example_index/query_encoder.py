@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 from feedback_pipeline.example_index.fair_limit import FairLimit
 from feedback_pipeline.tables.files import filesystem
 
+_INPUTS = ("input_ids", "attention_mask")
 ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 """Files of a published encoder; the last is written last and tells that the others are whole."""
 
@@ -78,6 +79,20 @@ class QueryEncoder:
         }
         with self._limit:
             return np.asarray(self._session.run(None, inputs)[0])[0]
+
+    def encode_together(self, texts: list[str]) -> np.ndarray:
+        """Return the unit vectors of a few texts of like length, in one go: float32 of shape (len(texts), dimension).
+
+        Two take 1.4 times as long as one, for most of the time goes into reading the weights. Vectors differ from
+        those of ``encode`` in the last digits.
+        """
+        all_tokens = [self._tokenizer.encode(text.encode(errors="replace").decode()) for text in texts]
+        inputs = {name: np.zeros((len(texts), max(map(len, all_tokens), default=0)), np.int64) for name in _INPUTS}
+        for row, tokens in enumerate(all_tokens):
+            inputs["input_ids"][row, : len(tokens)] = tokens.ids
+            inputs["attention_mask"][row, : len(tokens)] = tokens.attention_mask
+        with self._limit:
+            return np.asarray(self._session.run(None, inputs)[0])
 
     def encode_all(self, texts: list[str]) -> np.ndarray:
         """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""

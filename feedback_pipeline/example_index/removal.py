@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feedback_pipeline.example_index.catalog import LIVE, TABLE, IndexCatalog, Publication
-from feedback_pipeline.example_index.publish import PublishResult, index_columns, publish
+from feedback_pipeline.example_index.column_indexes import index_columns
+from feedback_pipeline.example_index.publish import PublishResult, publish_without
+from feedback_pipeline.example_index.retention import move, remove_older_files, same_files_again, sweep_notes
+from feedback_pipeline.example_index.writing import write_whole
 from feedback_pipeline.tables.publishing import only_publisher
 
 if TYPE_CHECKING:
@@ -54,27 +59,28 @@ class Removal:
     kept: list[int] = field(default_factory=list)
 
 
-def take_out(
-    catalog: IndexCatalog, feedback_ids: Set[str], *, vector_index_min_rows: int = _VECTOR_INDEX_MIN_ROWS
-) -> PublishResult | None:
+def take_out(catalog: IndexCatalog, feedback_ids: Set[str]) -> PublishResult | None:
     """Publish the live examples without those that rest on any of ``feedback_ids``; None where there is nothing to do.
 
     Examples that other users vouch for too are taken out as well, for their wording may be this one's; the next run
-    builds them again from the others.
+    builds them again from the others. Rows are only marked, so it costs the same however many there are.
 
     Raises:
         IndexNotFoundError: the index is damaged.
         IndexCheckError: what was written is not what was asked for; ``live`` has not moved.
     """
-    live = catalog.live()
-    if live is None or not feedback_ids:
+    if not feedback_ids:
         return None
-    rows = _rows(catalog, live.table_version)
-    staying = [feedback_ids.isdisjoint(ids) for ids in rows["feedback_ids"].to_pylist()]
-    if all(staying):
-        return None
-    remaining = rows.filter(pa.array(staying, pa.bool_()))
-    return publish(catalog, remaining, live.model_fingerprint, vector_index_min_rows=vector_index_min_rows)
+    with only_publisher(f"{catalog.root}/index"):
+        live = catalog.live()
+        if live is None:
+            return None
+        rows = _identities(catalog.open_publication(live))
+        gone = _rest_on(rows["feedback_ids"], feedback_ids)
+        if not gone.any():
+            return None
+        remaining = rows.filter(pa.array(~gone))
+        return publish_without(catalog, live, remaining, rows["_rowid"].to_numpy()[gone])
 
 
 def holdings(catalog: IndexCatalog, feedback_ids: Set[str]) -> Holdings:
@@ -108,7 +114,7 @@ def remove_for_good(
     A publication whose files may still hold such rows is removed as a whole and its note revoked; the others stay and
     can be rolled back to. A crash half-way leaves the former or the new publication live; calling again finishes.
     """
-    take_out(catalog, feedback_ids, vector_index_min_rows=vector_index_min_rows)
+    take_out(catalog, feedback_ids)
     if not (held := holdings(catalog, feedback_ids).versions):
         return Removal()
     with only_publisher(f"{catalog.root}/index"):
@@ -118,11 +124,11 @@ def remove_for_good(
         time.sleep(_APART_S)
         began = time.time()
         for publication in staying:
-            _move(catalog, _same_files_again(catalog, publication), publication)
+            move(catalog, same_files_again(catalog, publication), publication)
         _renew_live(catalog, live, held, vector_index_min_rows)
         _revoke(catalog, gone, reason)
-        _clean_up(catalog.open_table(), began)
-        catalog.sweep_notes()
+        _clean_up(catalog, began)
+        sweep_notes(catalog)
     return Removal([p.version for p in gone], [p.version for p in catalog.publications()])
 
 
@@ -132,11 +138,25 @@ def _rows(catalog: IndexCatalog, table_version: int) -> pa.Table:
     return table.search().limit(None).to_arrow()
 
 
+def _identities(table: Table) -> pa.Table:
+    columns = ["example_id", "database_id", "row_digest", "feedback_ids"]
+    return table.search().select(columns).with_row_id(True).limit(None).to_arrow()
+
+
+def _rest_on(column: pa.ChunkedArray, feedback_ids: Set[str]) -> np.ndarray:
+    """Tell of each list of feedback ids whether it holds any of ``feedback_ids``: bool of shape (rows,)."""
+    wanted = pa.array(sorted(feedback_ids), pa.string())
+    parts = [np.zeros(0, bool)]
+    for lists in column.chunks:
+        hits = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), value_set=wanted))
+        parts.append(np.isin(np.arange(len(lists)), hits.to_numpy()))
+    return np.concatenate(parts)
+
+
 def _examples_of(table: Table, version: int, feedback_ids: Set[str]) -> frozenset[str]:
     table.checkout(version)
     rows = table.search().select(["example_id", "feedback_ids"]).limit(None).to_arrow()
-    pairs = zip(rows["example_id"].to_pylist(), rows["feedback_ids"].to_pylist(), strict=True)
-    return frozenset(example_id for example_id, ids in pairs if not feedback_ids.isdisjoint(ids))
+    return frozenset(rows["example_id"].filter(pa.array(_rest_on(rows["feedback_ids"], feedback_ids))).to_pylist())
 
 
 def _is_clean(catalog: IndexCatalog, table_version: int, held: list[int]) -> bool:
@@ -155,14 +175,6 @@ def _marks_deleted_rows(catalog: IndexCatalog, table_version: int) -> bool:
     return versions.get(table_version, {}).get("total_deletion_files", "1") != "0"
 
 
-def _same_files_again(catalog: IndexCatalog, publication: Publication) -> Table:
-    """Make a publication the newest LanceDB version, on the same files: the old ones can then be cleaned up by age."""
-    table = catalog.open_table()
-    table.checkout(publication.table_version)
-    table.restore()
-    return table
-
-
 def _renew_live(catalog: IndexCatalog, live: Publication | None, held: list[int], vector_index_min_rows: int) -> None:
     """Write the live rows into files of their own where the present ones may hold others too."""
     if live is None:
@@ -171,19 +183,13 @@ def _renew_live(catalog: IndexCatalog, live: Publication | None, held: list[int]
         catalog.connect().create_table(TABLE, data=rows.slice(0, 0), mode="overwrite")
         return
     if _is_clean(catalog, live.table_version, held):
-        table = _same_files_again(catalog, live)
+        table = same_files_again(catalog, live)
     else:
-        table = catalog.connect().create_table(TABLE, data=_rows(catalog, live.table_version), mode="overwrite")
-        index_columns(table, live.rows, vector_index_min_rows)
-    moved = _move(catalog, table, live)
+        table = write_whole(catalog, _rows(catalog, live.table_version))
+        largest = max((database.rows for database in catalog.databases(live).values()), default=live.rows)
+        index_columns(table, live.rows, largest, vector_index_min_rows)
+    moved = move(catalog, table, live)
     table.tags.update(LIVE, moved.table_version)
-
-
-def _move(catalog: IndexCatalog, table: Table, publication: Publication) -> Publication:
-    moved = replace(publication, table_version=table.version)
-    catalog.note(moved)
-    table.tags.update(f"v{publication.version}", moved.table_version)
-    return moved
 
 
 def _revoke(catalog: IndexCatalog, gone: list[Publication], reason: str) -> None:
@@ -193,11 +199,11 @@ def _revoke(catalog: IndexCatalog, gone: list[Publication], reason: str) -> None
         table.tags.delete(f"v{publication.version}")
 
 
-def _clean_up(table: Table, since: float) -> None:
+def _clean_up(catalog: IndexCatalog, since: float) -> None:
     """Remove all versions made before ``since`` and every file that only they need. No tag may hold one of them."""
     for attempt in range(_TRIES):
         try:
-            table.optimize(cleanup_older_than=timedelta(seconds=time.time() - since), delete_unverified=True)
+            remove_older_files(catalog, lambda: timedelta(seconds=time.time() - since), delete_unverified=True)
         except RuntimeError:
             # On a busy machine the call may have come so late that what is kept counted as old: nothing was removed.
             if attempt == _TRIES - 1:

@@ -71,6 +71,7 @@ class ColumnMapping:
     fields: tuple[str, ...]
     explicit: Mapping[str, str] = field(default_factory=dict)
     ignored: set[str] = field(default_factory=set)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: ALIASES)
     _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -95,7 +96,7 @@ class ColumnMapping:
         if ours in self.explicit:
             return self.explicit[ours] if self.explicit[ours] in record else None
         taken = self.explicit.values()
-        names = (ours, *ALIASES.get(ours, ()))
+        names = (ours, *self.aliases.get(ours, ()))
         return next((name for name in names if name in record and name not in taken), None)
 
 

@@ -9,9 +9,9 @@ Example:
 
 """
 
-from feedback_pipeline.retrieval.example import Example
+from feedback_pipeline.retrieval.example import Example, RetrievalResult
 from feedback_pipeline.retrieval.influence import InfluenceRecorder
 from feedback_pipeline.retrieval.prompt import prompt_context
 from feedback_pipeline.retrieval.retriever import Retriever
 
-__all__ = ["Example", "InfluenceRecorder", "Retriever", "prompt_context"]
+__all__ = ["Example", "InfluenceRecorder", "RetrievalResult", "Retriever", "prompt_context"]

@@ -1,14 +1,16 @@
-"""The examples of one database in memory: a matrix of unit vectors and the rows they stand for."""
+"""The examples of one database in memory: matrices of unit vectors and the rows they stand for."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from feedback_pipeline.masking.dictionary import ValueDictionary
+from feedback_pipeline.masking.masker import QuestionMasker
+from feedback_pipeline.retrieval.ranking import Similarities, rank
+from feedback_pipeline.retrieval.shape import ShapeSpace, shape_space
 
 _DIGITS = 6
 
@@ -21,36 +23,69 @@ class DatabaseSlice:
     """All examples of one database in one publication.
 
     Attributes:
-        vectors: float32 of shape (rows, dimension), unit length.
+        vectors: of the questions: float32 of shape (rows, dimension), unit length.
+        shapes: of the masked questions in the shape space, the same shape.
+        classes: which SQL skeleton each row has: int32 of shape (rows,).
+        space: where shapes are compared.
         rows: the other columns, in the same order.
+        masker: masks questions about this database.
 
     """
 
     vectors: np.ndarray
+    shapes: np.ndarray
+    classes: np.ndarray
+    space: ShapeSpace
     rows: pa.Table
+    masker: QuestionMasker
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> DatabaseSlice:
-        """Split an Arrow table of index rows into the matrix and the rest, in the order of their ids.
+    def from_table(cls, table: pa.Table, dictionary: ValueDictionary | None = None) -> DatabaseSlice:
+        """Split an Arrow table of index rows into matrices and the rest, in the order of their ids.
 
-        LanceDB returns rows in the order they were written, which depends on what was published before.
+        LanceDB returns rows in the order they were written, which depends on what was published before. Rows of an
+        earlier release of this project are not masked: words are all they are compared by.
         """
         table = table.sort_by("example_id")
-        column = table["vector"].combine_chunks()
-        vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
-        return cls(vectors, table.drop_columns(["vector"]))
+        vectors = matrix(table, "vector")
+        masked = matrix(table, "masked_vector") if "masked_vector" in table.column_names else vectors
+        classes = skeleton_classes(table)
+        space = shape_space(masked, classes)
+        others = [name for name in table.column_names if name not in ("vector", "masked_vector", "_distance")]
+        masker = QuestionMasker(dictionary or ValueDictionary())
+        return cls(vectors, space.of(masked), classes, space, table.select(others), masker)
 
     @property
     def bytes(self) -> int:
         """Memory held, in bytes."""
-        return self.vectors.nbytes + self.rows.nbytes
+        shapes = 0 if self.shapes is self.vectors else self.shapes.nbytes
+        return self.vectors.nbytes + shapes + self.classes.nbytes + self.rows.nbytes
+
+    def search(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[dict[str, Any], float]]:
+        """Return the rows that ``best`` names, each with its score."""
+        found = self.best(vector, masked_vector, k) if self.rows.num_rows else []
+        rows = self.rows.take([row for row, _ in found]).to_pylist()
+        return [(row, score) for row, (_, score) in zip(rows, found, strict=True)]
+
+    def best(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """Return (row number, score) of the ``k`` examples most alike to a question, best first.
+
+        Args:
+            vector: of the question, float32 of shape (dimension,).
+            masked_vector: of the masked question, the same shape.
+            k: how many.
+
+        """
+        words = np.vecdot(self.vectors, vector)
+        shape = words if self.shapes is self.vectors else np.vecdot(self.shapes, self.space.of(masked_vector))
+        return rank(Similarities(words, shape), self.classes, self.space.paraphrases, k)
 
     def nearest(self, vector: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """Return (row number, cosine similarity) of the ``k`` nearest rows, best first; equal scores by row number.
+        """Return (row number, cosine) of the ``k`` nearest questions, best first; equal ones by row number.
 
         Similarities are rounded to six digits: beyond these, equal vectors may differ by their place in the matrix.
         """
-        scores = np.round(self.vectors @ vector, _DIGITS)
+        scores = np.round(np.vecdot(self.vectors, vector), _DIGITS)
         candidates = np.argpartition(-scores, min(k, len(scores)) - 1)[:k] if len(scores) else np.array([], int)
         # argpartition picks any of several equal scores at the edge, so those are ordered explicitly.
         edge = scores[candidates].min() if len(candidates) else 0.0
@@ -59,29 +94,14 @@ class DatabaseSlice:
         return [(int(row), float(scores[row])) for row in best]
 
 
-class SliceCache:
-    """Slices by (publication, database), least recently used dropped beyond ``max_bytes``. Thread-safe."""
+def matrix(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of vectors as float32 of shape (rows, dimension)."""
+    column = table[name].combine_chunks()
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
 
-    def __init__(self, max_bytes: int):
-        self._max_bytes = max_bytes
-        self._slices: OrderedDict[tuple[str, str], DatabaseSlice] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, str], load: Callable[[], DatabaseSlice]) -> DatabaseSlice:
-        """Return the slice of ``key``, loading it if need be."""
-        with self._lock:
-            if key in self._slices:
-                self._slices.move_to_end(key)
-                return self._slices[key]
-        loaded = load()
-        with self._lock:
-            self._slices[key] = loaded
-            while len(self._slices) > 1 and sum(item.bytes for item in self._slices.values()) > self._max_bytes:
-                self._slices.popitem(last=False)
-        return loaded
-
-    def forget_others(self, digest: str) -> None:
-        """Drop slices of publications that are not live any more."""
-        with self._lock:
-            for key in [key for key in self._slices if key[0] != digest]:
-                del self._slices[key]
+def skeleton_classes(table: pa.Table) -> np.ndarray:
+    """Return which SQL skeleton each row has, as int32 of shape (rows,); each its own where none is noted."""
+    if "sql_skeleton" not in table.column_names:
+        return np.arange(table.num_rows, dtype=np.int32)
+    return table["sql_skeleton"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)

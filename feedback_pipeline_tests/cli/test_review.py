@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from feedback_pipeline.cli.review import queue
-from feedback_pipeline.store import Status
+from feedback_pipeline.cli.session import opened
+from feedback_pipeline.insight.retirement import says_more
+from feedback_pipeline.store import Status, decide
+from feedback_pipeline.store.example_sources import note_sources
+from feedback_pipeline.store.retirements import renew
 from feedback_pipeline_tests.cli.conftest import SAMPLES, Run, RunJson
 from feedback_pipeline_tests.intake.files import row, write_lines
+from feedback_pipeline_tests.review.test_retirement import evidence
 
 
 @pytest.fixture
@@ -274,3 +279,24 @@ def test_signs_that_hide_or_reorder_text_are_spelled_out(run: Run, give: Any) ->
     shown = run("review", "list").stdout
 
     assert r"orders \u{202e}of\u{200b} Ann" in shown
+
+
+def test_what_is_proposed_for_retirement_is_listed_shown_and_kept(
+    run: Run, run_json: RunJson, ids: dict[str, str]
+) -> None:
+    run("review", "verify", ids["c001"])
+    with opened() as (_, store):
+        decide(store, [ids["c001"]], "applied", actor="pipeline")
+        note_sources(store, [("e1", ids["c001"])])
+        renew(store, {"e1": evidence()}, is_new=says_more)
+
+    [listed] = run_json("review", "list", "--retirement")["feedback"]
+    shown = run_json("review", "show", ids["c001"])
+
+    assert (listed["feedback_id"], listed["status"], "harmful" in listed["flags"]) == (ids["c001"], "applied", True)
+    assert [(one["example_id"], one["lift"]) for one in shown["retirements"]] == [("e1", -0.9)]
+    assert "proposed for retirement" in run("review", "show", ids["c001"]).stdout
+    assert outcomes(run_json("review", "keep", ids["c001"], "--reason", "it is right", "--as", "ada")) == ["done"]
+    assert run_json("review", "list", "--retirement")["feedback"] == []
+    again = run("review", "keep", ids["c001"])
+    assert (again.exit_code, "not proposed" in again.stdout) == (1, True)

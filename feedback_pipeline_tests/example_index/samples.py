@@ -5,7 +5,7 @@ import hashlib
 import pyarrow as pa
 
 from feedback_pipeline.curation.encoder import Encoder
-from feedback_pipeline.schemas import DEDUPED_FEEDBACK, embedded_feedback
+from feedback_pipeline.schemas import MASKED_FEEDBACK, embedded_feedback
 
 Example = tuple[str, str] | tuple[str, str, str]
 
@@ -25,19 +25,23 @@ def embedded(encoder: Encoder, *examples: Example) -> pa.Table:
             "canonical_question": question.lower(),
             "sql": sql[0] if sql else f"SELECT '{question}'",
             "canonical_sql": "SELECT 1",
-            "sql_skeleton": "SELECT ?",
+            "sql_skeleton": sql[0] if sql else f"SELECT ? AS c{example_id(database_id, question)}",
             "generated_sql": None,
             "weight": 1,
             "feedback_ids": [f"f-{question}"],
             "source": "user_feedback",
             "cluster_id": "c",
+            "masked_query": question,
+            "values": [],
         }
         for database_id, question, *sql in examples
     ]
-    table = pa.Table.from_pylist(rows, DEDUPED_FEEDBACK)
+    table = pa.Table.from_pylist(rows, MASKED_FEEDBACK)
     flat = pa.array(encoder.encode([example[1] for example in examples]).ravel(), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(flat, encoder.dimension)
-    return table.append_column("vector", vectors).cast(embedded_feedback(encoder.dimension))
+    for name in ("vector", "masked_vector"):
+        table = table.append_column(name, vectors)
+    return table.cast(embedded_feedback(encoder.dimension))
 
 
 def questions(count: int, database_id: str = "shop") -> list[Example]:

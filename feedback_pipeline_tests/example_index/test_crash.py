@@ -57,7 +57,7 @@ def assert_live_is_one_whole_publication(root: str) -> None:
     if "SELECT 'tea'" not in answers:
         (sql,) = set(answers)
         assert len(answers) == 50 + int(sql.removeprefix("SELECT ")) % 7
-    assert Retriever(root).similar("question 3", database_id="shop")[0].score == 1.0
+    assert Retriever(root).similar("question 3", database_id="shop", min_score=-1)[0].score == 1.0
 
 
 def test_after_a_kill_live_is_whole_and_the_next_publish_gives_what_was_asked(tmp_path: Path):
@@ -71,7 +71,9 @@ def test_after_a_kill_live_is_whole_and_the_next_publish_gives_what_was_asked(tm
         result = publish(IndexCatalog(root), asked, encoder.fingerprint)
         assert result.publication.rows == 21 + attempt
         retriever = Retriever(root)
-        found = retriever.similar("question 3", database_id="shop", k=30)
+        found = retriever.similar("question 3", database_id="shop", k=30, min_score=-1)
         assert len(found) == 20 + attempt
         assert (found[0].natural_query, found[0].sql, found[0].score) == ("question 3", "SELECT 'question 3'", 1.0)
-        assert [example.natural_query for example in retriever.similar("x", database_id="bank")] == ["tea"]
+        assert [example.natural_query for example in retriever.similar("x", database_id="bank", min_score=-1)] == [
+            "tea"
+        ]

@@ -34,6 +34,16 @@ def test_exported_vectors_equal_the_models(exported_root: Path):
     assert np.abs(vectors - encoder.encode(TEXTS)).max() < 1e-3
 
 
+def test_texts_embedded_together_have_the_vectors_of_each_alone(exported_root: Path):
+    exported = open_encoder(str(exported_root), SentenceEncoder().fingerprint)
+    texts = ["orders from Berlin", "how many orders came from [city] in the year [number]?", "\ud800", ""]
+
+    together = exported.encode_together(texts)
+
+    assert together.shape == (4, exported.dimension)
+    assert np.abs(together - exported.encode_all(texts)).max() < 1e-5
+
+
 def test_exporting_again_writes_nothing(exported_root: Path):
     encoder = SentenceEncoder()
     folder = exported_root / "encoders" / encoder.fingerprint

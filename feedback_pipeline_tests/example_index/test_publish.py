@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -129,7 +130,7 @@ def test_publishing_after_rolling_back_from_another_model_uses_the_old_vectors(c
     put(catalog, *questions(3))
     table = embedded(same_size, *questions(3))
     zeros = pa.FixedSizeListArray.from_arrays(pa.array([0.0] * 24, pa.float32()), 8)
-    publish(catalog, table.set_column(table.num_columns - 1, table.schema.field("vector"), zeros), "other")
+    publish(catalog, table.set_column(table.schema.get_field_index("vector"), "vector", zeros), "other")
     catalog.rollback(1)
 
     put(catalog, *questions(4))
@@ -163,20 +164,21 @@ def test_a_repeated_example_is_refused_and_live_stays(catalog: IndexCatalog):
 def test_a_table_that_does_not_hold_what_was_given_fails_the_check(catalog: IndexCatalog):
     table = catalog.connect().create_table("examples", data=index_rows(embedded(ENCODER, *questions(3))))
 
-    _check(table, index_rows(embedded(ENCODER, *questions(3))))
+    _check(table, 3)
     with pytest.raises(IndexCheckError, match="holds 3 rows, not the 4"):
-        _check(table, index_rows(embedded(ENCODER, *questions(4))))
+        _check(table, 4)
 
 
-def test_rows_without_vector_fail_the_check(catalog: IndexCatalog):
-    rows = index_rows(embedded(ENCODER, *questions(2)))
+def test_rows_without_vector_are_refused_and_live_stays(catalog: IndexCatalog):
+    first = put(catalog, *questions(2))
+    whole = embedded(ENCODER, *questions(2))
     bare = pa.array([None, [0.0] * 8], pa.list_(pa.float32(), 8))
-    field = pa.field("vector", pa.list_(pa.float32(), 8))
-    gaps = rows.set_column(rows.num_columns - 1, field, bare)
-    table = catalog.connect().create_table("examples", data=gaps, on_bad_vectors="null")
+    gaps = whole.set_column(whole.schema.get_field_index("vector"), "vector", bare)
 
-    with pytest.raises(IndexCheckError, match="1 rows of the index have no vector"):
-        _check(table, rows)
+    with pytest.raises(IndexCheckError, match=r"1 vector\(s\) are missing"):
+        publish(catalog, gaps, ENCODER.fingerprint)
+
+    assert live(catalog) == first.publication
 
 
 def test_an_unknown_version_names_those_there_are(catalog: IndexCatalog):
@@ -232,7 +234,7 @@ def test_a_vector_index_is_built_for_many_rows_only(catalog: IndexCatalog):
     publish(catalog, many, "hash", vector_index_min_rows=500)
     with_index = {column for index in catalog.open_table().list_indices() for column in index.columns}
 
-    assert (without, with_index) == ({"database_id"}, {"database_id", "vector"})
+    assert (without, with_index) == ({"database_id"}, {"database_id", "vector", "masked_vector"})
     assert len(live_sql(catalog)) == 600
 
 
@@ -244,3 +246,86 @@ def test_a_change_of_weight_is_a_change(catalog: IndexCatalog):
     )
 
     assert publish(catalog, heavier, "hash").upserted == 1
+
+
+def test_what_each_database_holds_is_told_without_the_table(catalog: IndexCatalog):
+    first = put(catalog, *questions(3), ("bank", "tea")).publication
+    second = put(catalog, *questions(3), ("bank", "coffee"), ("bank", "tea")).publication
+
+    before, after = catalog.databases(first), catalog.databases(second)
+
+    assert {name: content.rows for name, content in before.items()} == {"bank": 1, "shop": 3}
+    assert {name: content.rows for name, content in after.items()} == {"bank": 2, "shop": 3}
+    assert before["shop"] == after["shop"]
+    assert before["bank"].digest != after["bank"].digest
+
+
+def test_another_sample_of_values_is_another_publication_of_the_same_rows(catalog: IndexCatalog):
+    rows, sample = embedded(ENCODER, *questions(3)), {"shop": [("Berlin", "city.name")]}
+    first = publish(catalog, rows, "hash").publication
+
+    result = publish(catalog, rows, "hash", samples=sample)
+
+    assert (result.changed, result.upserted, result.removed) == (True, 0, 0)
+    assert live(catalog).values_digest != first.values_digest
+    assert publish(catalog, rows, "hash", samples=sample).changed is False
+
+
+def fragments(catalog: IndexCatalog) -> list[int]:
+    found = catalog.open_publication(live(catalog)).search().select(["example_id"]).with_row_id(True).limit(None)
+    row_ids = found.to_arrow()["_rowid"].to_numpy()
+    return np.unique(row_ids >> 32, return_counts=True)[1].tolist()
+
+
+def test_rows_are_written_sorted_by_database(catalog: IndexCatalog):
+    put(catalog, *((name, f"question {n}") for n in range(20) for name in ("shop", "bank")))
+
+    stored = catalog.open_publication(live(catalog)).search().limit(None).to_arrow()
+
+    assert stored["database_id"].to_pylist() == ["bank"] * 20 + ["shop"] * 20
+
+
+def test_many_small_publications_leave_few_fragments_and_all_rows(catalog: IndexCatalog):
+    put(catalog, *questions(300))
+    most = 0
+    for number in range(1, 36):
+        result = put(catalog, *questions(300 + 2 * number))
+        assert (result.upserted, result.removed) == (2, 0)
+        most = max(most, len(fragments(catalog)))
+
+    assert 2 <= most <= 7
+    assert live_rows(catalog)["example_id"].to_pylist() == sorted(
+        example_id("shop", f"question {number}") for number in range(370)
+    )
+
+
+def test_a_small_change_writes_few_rows(catalog: IndexCatalog):
+    put(catalog, *questions(1_000))
+
+    put(catalog, *questions(999), ("shop", "question 999", "SELECT 'better'"), ("shop", "new"))
+
+    assert fragments(catalog) == [999, 2]
+    assert live_sql(catalog)["question 999"] == "SELECT 'better'"
+    assert len(live_sql(catalog)) == 1_001
+
+
+@pytest.mark.parametrize("left", [850, 1_400])
+def test_many_changes_write_all_rows_anew_in_order(catalog: IndexCatalog, left: int):
+    put(catalog, *questions(1_000))
+
+    put(catalog, *questions(left))
+
+    assert fragments(catalog) == [left]
+
+
+def test_rows_that_were_merged_are_there_once_and_earlier_states_come_back(catalog: IndexCatalog):
+    put(catalog, *questions(500))
+    for number in range(1, 8):
+        put(catalog, *questions(500 - number), *((f"new {n % 3}", f"question {n}") for n in range(number * 4)))
+    assert len(live_rows(catalog)) == 493 + 28
+
+    catalog.rollback(4)
+
+    assert len(live_rows(catalog)) == 497 + 12
+    put(catalog, *questions(500), ("shop", "and one more"))
+    assert len(live_rows(catalog)) == len(set(live_rows(catalog)["example_id"].to_pylist())) == 501

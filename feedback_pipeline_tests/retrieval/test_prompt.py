@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_pipeline.retrieval import Example, prompt_context
+from feedback_pipeline.retrieval.spelling import differ_only_in_spelling
 from feedback_pipeline_tests import attacks
 
 PLAIN = Example("e1", "f1", ("f1",), "shop", "How many?", "SELECT 1", None, 0.9, 1, "user_feedback")
@@ -95,6 +97,28 @@ def test_ordinary_sql_is_readable_as_it_is(sql: str):
 def test_any_text_reads_back_to_the_letter(question: str, sql: str, generated: str | None):
     lines = prompt_context([example_of(question, sql, generated)]).splitlines()
 
-    shown = {"question": question, "sql": sql} | ({"once_answered_wrongly": generated} if generated else {})
+    wrong = generated and not differ_only_in_spelling(generated, sql)
+    shown = {"question": question, "sql": sql} | ({"once_answered_wrongly": generated} if wrong else {})
     assert len(lines) == 2
     assert json.loads(lines[1]) == shown
+
+
+def test_wrong_sql_that_differs_in_spelling_alone_teaches_nothing():
+    text = prompt_context([example_of("q", "SELECT name FROM ships", 'select  "name"\nFROM Ships;')])
+
+    assert "once_answered_wrongly" not in text
+
+
+@dataclass(frozen=True)
+class Adapted(Example):
+    adapted_sql: str | None = None  # type: ignore[misc]
+
+
+def test_sql_with_the_values_of_the_question_is_shown_beside_the_verified_one():
+    adapted = Adapted(**{**vars(PLAIN), "adapted_sql": "SELECT 2"})
+    unchanged = Adapted(**{**vars(PLAIN), "adapted_sql": PLAIN.sql})
+
+    _, first, second = prompt_context([adapted, unchanged]).splitlines()
+
+    assert json.loads(first) == {"question": "How many?", "sql": "SELECT 1", "sql_adapted_to_this_question": "SELECT 2"}
+    assert json.loads(second) == {"question": "How many?", "sql": "SELECT 1"}

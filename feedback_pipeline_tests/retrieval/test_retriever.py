@@ -31,7 +31,8 @@ def put(root: str, encoder: Encoder, *examples: Example) -> int:
 
 
 def asked(retriever: Retriever, question: str = "question 1", database_id: str = "shop", k: int = 3) -> list[str]:
-    return [example.natural_query for example in retriever.similar(question, database_id=database_id, k=k)]
+    found = retriever.similar(question, database_id=database_id, k=k, min_score=-1)
+    return [example.natural_query for example in found]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -54,6 +55,9 @@ def test_an_example_carries_all_an_agent_needs(root: str, encoder: TinyEncoder):
         "score": 1.0,
         "rank": 1,
         "source": "user_feedback",
+        "masked_query": "question 3",
+        "adapted_sql": "SELECT 'question 3'",
+        "substitutions": [],
     }
 
 
@@ -63,7 +67,7 @@ def test_the_meaning_of_a_question_finds_its_example(exported_root: Path, root: 
     put(root, SentenceEncoder(), *(("shop", wording) for wording in wordings))
 
     found = Retriever.open(Settings(storage_root=root)).similar(
-        "number of purchases made by people in Berlin", database_id="shop"
+        "number of purchases made by people in Berlin", database_id="shop", min_score=-1
     )
 
     assert found[0].natural_query == wordings[0]
@@ -77,7 +81,7 @@ def test_databases_do_not_leak_into_each_other(root: str, encoder: TinyEncoder):
     retriever = Retriever(root)
 
     for name in names:
-        found = retriever.similar("question", database_id=name, k=10)
+        found = retriever.similar("question", database_id=name, k=10, min_score=-1)
         assert [example.database_id for example in found] == [name]
 
 
@@ -252,7 +256,7 @@ def test_questions_asked_while_publishing_see_whole_publications_only(root: str,
     def ask_on() -> None:
         try:
             while not stop.is_set():
-                found = retriever.similar("question 1", database_id="shop", k=50)
+                found = retriever.similar("question 1", database_id="shop", k=50, min_score=-1)
                 (sql,) = {example.sql for example in found}
                 seen.add((sql, len(found)))
         except BaseException as error:

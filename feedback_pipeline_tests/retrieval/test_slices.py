@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_pipeline.retrieval.slices import DatabaseSlice, SliceCache
+from feedback_pipeline.retrieval.slice_cache import SliceCache
+from feedback_pipeline.retrieval.slices import DatabaseSlice
 
 
 def slice_of(*vectors: list[float]) -> DatabaseSlice:
