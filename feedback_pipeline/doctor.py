@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from feedback_pipeline.curation.encoder import ModelNotFoundError, SentenceEncoder
 from feedback_pipeline.erasure.remains import came_back
 from feedback_pipeline.example_index.catalog import IndexCatalog
+from feedback_pipeline.example_index.dictionaries import Dictionaries
 from feedback_pipeline.example_index.query_encoder import open_encoder
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.settings import Settings
@@ -132,6 +133,9 @@ def _index(settings: Settings) -> Finding:
         return Finding("index", "ok", "nothing published yet; 'feedback-pipeline run' publishes the first")
     live = catalog.of_table_version(catalog.live_table_version(catalog.open_table()))
     open_encoder(settings.storage_root, live.model_fingerprint)
+    dictionaries = Dictionaries(settings.storage_root)
+    for key in dictionaries.keys(live.values_digest).values():
+        dictionaries.read(key)
     readable = catalog.open_publication(live).search().limit(None).to_arrow().num_rows
     if readable != live.rows:
         return Finding(

@@ -85,10 +85,17 @@ def _write_model(path: Path, dimension: int, seed: int) -> None:
     vector = onnx.helper.make_tensor_value_info("unit_vector", onnx.TensorProto.FLOAT, ["n", dimension])
     steps = [
         onnx.helper.make_node("Gather", ["words", "input_ids"], ["found"]),
-        onnx.helper.make_node("ReduceSum", ["found", "axis"], ["sum"], keepdims=0),
+        onnx.helper.make_node("Cast", ["attention_mask"], ["weights"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Unsqueeze", ["weights", "last"], ["weight_columns"]),
+        onnx.helper.make_node("Mul", ["found", "weight_columns"], ["counted"]),
+        onnx.helper.make_node("ReduceSum", ["counted", "axis"], ["sum"], keepdims=0),
         onnx.helper.make_node("LpNormalization", ["sum"], ["unit_vector"], axis=1, p=2),
     ]
-    constants = [onnx.numpy_helper.from_array(words, "words"), onnx.numpy_helper.from_array(np.array([1]), "axis")]
+    constants = [
+        onnx.numpy_helper.from_array(words, "words"),
+        onnx.numpy_helper.from_array(np.array([1]), "axis"),
+        onnx.numpy_helper.from_array(np.array([2]), "last"),
+    ]
     graph = onnx.helper.make_graph(steps, "tiny", [ids, mask], [vector], constants)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(path))

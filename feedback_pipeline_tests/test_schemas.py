@@ -42,5 +42,5 @@ def test_vectors_of_another_dimension_break_the_contract():
         require(rows, wanted, "embedded")
 
 
-def test_embedded_rows_are_deduped_rows_and_a_vector():
-    assert embedded_feedback(4).names == [*DEDUPED_FEEDBACK.names, "vector"]
+def test_embedded_rows_are_deduped_rows_with_their_masked_questions_and_vectors():
+    assert embedded_feedback(4).names == [*DEDUPED_FEEDBACK.names, "masked_query", "values", "vector", "masked_vector"]

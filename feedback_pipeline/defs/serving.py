@@ -25,6 +25,7 @@ def example_index(feedback: Feedback, embedded_feedback: daft.DataFrame) -> dg.M
         feedback.encoder,
         samples=samples_of(feedback, embedded),
         vector_index_min_rows=feedback.settings.vector_index_min_rows,
+        keep_publications=feedback.settings.keep_publications,
     )
     publication = result.published.publication
     return dg.MaterializeResult(

@@ -221,7 +221,7 @@ class IndexCatalog:
         """
         try:
             noted = read_json(self._databases_path(publication)) or {}
-            return {name: DatabaseContent(rows, digest) for name, (rows, digest) in noted.items()}
+            return {name: DatabaseContent(int(rows), str(digest)) for name, (rows, digest) in noted.items()}
         except (TypeError, ValueError, AttributeError, OSError):
             return {}
 

@@ -87,9 +87,12 @@ class Dictionaries:
             raise _damaged(path, error) from error
 
     def has(self, key: str) -> bool:
-        """Tell whether a dictionary has been written."""
-        fs, inner = filesystem(self._path(key))
-        return fs.exists(inner)
+        """Tell whether a dictionary has been written and can be read."""
+        try:
+            self._read(key, "values")
+        except DictionaryNotFoundError:
+            return False
+        return True
 
     def write(self, key: str, dictionary: ValueDictionary, sample: Sample) -> None:
         """Write a dictionary with the sample it was learned from; equal ones give equal bytes."""

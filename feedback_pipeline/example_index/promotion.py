@@ -12,6 +12,7 @@ import pyarrow as pa
 from feedback_pipeline.example_index.dictionaries import Sample
 from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.example_index.publish import PublishResult, publish
+from feedback_pipeline.example_index.retention import KEPT_PUBLICATIONS
 from feedback_pipeline.store.decisions import decide
 from feedback_pipeline.store.example_sources import note_sources
 from feedback_pipeline.store.queries import ids_by_status
@@ -64,6 +65,7 @@ def promote(
     *,
     samples: Mapping[str, Sample] = MappingProxyType({}),
     vector_index_min_rows: int,
+    keep_publications: int = KEPT_PUBLICATIONS,
 ) -> PromotionResult:
     """Publish ``embedded`` (schemas.embedded_feedback) and bring the statuses in the store in line with it.
 
@@ -79,7 +81,12 @@ def promote(
     export_encoder(catalog.root, encoder)
     embedded = still_vouched_for(store, embedded)
     published = publish(
-        catalog, embedded, encoder.fingerprint, samples=samples, vector_index_min_rows=vector_index_min_rows
+        catalog,
+        embedded,
+        encoder.fingerprint,
+        samples=samples,
+        vector_index_min_rows=vector_index_min_rows,
+        keep_publications=keep_publications,
     )
     sources = _sources(embedded)
     note_sources(store, sources)

@@ -24,9 +24,9 @@ VECTORS = ("vector", "masked_vector")
 
 
 def index_rows(embedded: pa.Table) -> pa.Table:
-    """Return schemas.embedded_feedback as index rows: content, ``row_digest`` and vectors, sorted by database."""
+    """Return schemas.embedded_feedback as index rows: content, ``row_digest`` and vectors, in the order they came."""
     content = embedded.select(CONTENT.names).cast(CONTENT)
     rows = content.append_column("row_digest", row_digests(content))
     for name in VECTORS:
         rows = rows.append_column(name, embedded[name])
-    return rows.sort_by([("database_id", "ascending"), ("example_id", "ascending")])
+    return rows

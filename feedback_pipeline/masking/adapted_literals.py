@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 from typing import Protocol
 
 from feedback_pipeline.masking.found import FoundValue
@@ -60,6 +61,7 @@ _FOLDED_COLUMN_BEFORE = re.compile(
     r"(?:=|==|<>|!=|(?:not\s+)?like|(?:not\s+)?in\s*\(\s*)\s*N?$",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"\d{4}(?=-\d\d-\d\d)")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _REACH = 200
 """So many characters before a literal tell what it is compared with."""
@@ -71,6 +73,25 @@ def number_in(text: str) -> str | None:
     if len(stripped) > _LONGEST_NUMBER or not stripped.isascii() or not _NUMBER.fullmatch(stripped):
         return None
     return stripped.replace(",", "")
+
+
+def may_be_reckoned(staying: str, gone: Sequence[str]) -> bool:
+    """Tell whether a number may follow from one that goes: the year before, cents for dollars, a share for per cent."""
+    number = _number_of(staying)
+    olds = [old for text in gone if (old := _number_of(text)) is not None]
+    return number is not None and any(abs(number - old) <= 1 or _digits(number) == _digits(old) for old in olds)
+
+
+def _number_of(text: str) -> Decimal | None:
+    """Return a number, or the year of a date, without its sign."""
+    year = _YEAR.match(text)
+    number = year[0] if year else number_in(text)
+    return abs(Decimal(number)) if number else None
+
+
+def _digits(number: Decimal) -> tuple[int, ...]:
+    """Return what multiplying by ten does not change."""
+    return number.normalize().as_tuple().digits
 
 
 def value_for(sql: str, literal: SqlLiteral, old: FoundValue, new: FoundValue) -> str:

@@ -9,7 +9,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from feedback_pipeline.masking.adapted_literals import DoubtError, SqlLiteral, number_in, value_for, written
+from feedback_pipeline.masking.adapted_literals import (
+    DoubtError,
+    SqlLiteral,
+    may_be_reckoned,
+    number_in,
+    value_for,
+    written,
+)
 from feedback_pipeline.masking.found import FoundValue, MaskedQuestion
 from feedback_pipeline.masking.masker import MAX_CHARACTERS
 from feedback_pipeline.masking.question_shape import labels_of_slots, shape_of, words_of
@@ -18,7 +25,10 @@ _KEY = re.compile(r"(?:^|[._])(?:id|key|code)$")
 """A column whose values name a row; as a constant it may follow from the value that changes."""
 _BARE_LABELS = ("value", "date", "time", "id", "number")
 """What masking writes for a value of which it only knows the form."""
-_QUOTES = frozenset("\"'`“‘«„")
+_QUOTES = "\"'`“”‘’«»„"
+_OPENING = tuple("\"'`“‘«„")
+_CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_])\S+", re.DOTALL)
+"""Letters and digits in one word: what tells rows apart, often by its case."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,8 @@ def _swaps(example: MaskedQuestion, asked: MaskedQuestion) -> list[_Swap]:
     labels = zip(labels_of_slots(example), labels_of_slots(asked), strict=True)
     for old, new, (label, asked_label) in zip(example.values, asked.values, labels, strict=True):
         may_differ = asked_label not in (label, *_BARE_LABELS) and not _is_narrower(new, old)
-        swap = _Swap(_as_said(example, old), new, _said(example, old), _said(asked, new), may_differ)
+        said, wanted = _said(example, old), _said(asked, new)
+        swap = _Swap(_as_said(example, old), _as_wanted(asked, new), said, wanted, may_differ)
         if pairs.setdefault(swap.said, swap).asked != swap.asked:
             raise DoubtError("one value would become two")
     return [swap for swap in pairs.values() if swap.said != swap.asked]
@@ -130,12 +141,31 @@ def _is_narrower(new: FoundValue, old: FoundValue) -> bool:
 
 def _as_said(example: MaskedQuestion, old: FoundValue) -> FoundValue:
     """Return a value that stands in quotes as such, known or not."""
-    return replace(old, kind="quoted") if example.question[old.start] in _QUOTES else old
+    return replace(old, kind="quoted") if example.question.startswith(_OPENING, old.start) else old
+
+
+def _as_wanted(asked: MaskedQuestion, new: FoundValue) -> FoundValue:
+    """Return a value that stands in quotes or is a code to the letter: a known one that differs in case is another."""
+    text = asked.question[new.start : new.end]
+    exact = _exact(text, new)
+    if exact is None:
+        return new
+    if new.kind == "known" and exact in new.spellings:
+        return replace(new, spellings=(exact,))
+    return replace(new, kind="quoted" if text.startswith(_OPENING) else "id", spellings=(exact,))
+
+
+def _exact(text: str, value: FoundValue) -> str | None:
+    """Return what a text in quotes, an id or a code says to the letter; None for words and numbers."""
+    if text.startswith(_OPENING):
+        return text.strip(f"{_QUOTES} ")
+    is_code = value.kind == "id" or (value.kind == "known" and _CODE.fullmatch(text))
+    return text if is_code else None
 
 
 def _said(masked: MaskedQuestion, value: FoundValue) -> str:
     text = masked.question[value.start : value.end]
-    return number_in(text) or " ".join(words_of(text))
+    return number_in(text) or _exact(text, value) or " ".join(words_of(text))
 
 
 def _swap_of(literal: SqlLiteral, swaps: Sequence[_Swap]) -> _Swap | None:
@@ -191,7 +221,9 @@ def _require_independent(
             continue
         if any(old in text or text in old for old in gone):
             raise DoubtError("another literal holds a part of the old value")
-        if text not in question and _may_follow(literal, columns):
+        if text not in question and (
+            _may_follow(literal, columns) or may_be_reckoned(literal.text, [old.text for old, _ in chosen])
+        ):
             raise DoubtError("a value that the question does not name")
 
 

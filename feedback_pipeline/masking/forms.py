@@ -14,6 +14,7 @@ _MONTH = (
 )
 _DAY = r"(?:[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?"
 _YEAR = r"(?:1[5-9]|20|21)\d\d"
+_MAGNITUDE = r"(?:[kKmM]|[mM][nN]|[bB][nN])"
 _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "quoted",
@@ -45,13 +46,17 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         re.compile(
             r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"
             r"|(?<![\w@.-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-            r"|(?<![\w-])(?=[\w-]{0,40}\d)(?=[\w-]{0,40}[A-Za-z])(?!\d+(?:st|nd|rd|th|s|k|m|bn|pm|am)\b)[A-Za-z0-9][\w-]{1,40}(?![\w-])",
+            r"|(?<![\w-])(?<!\d[.,])(?=[\w-]{0,40}\d)(?=[\w-]{0,40}[A-Za-z])"
+            rf"(?!\d+(?:st|nd|rd|th|s|pm|am|{_MAGNITUDE})\b)[A-Za-z0-9][\w-]{{1,40}}(?![\w-])(?!\.\d)",
         ),
     ),
     (
         "number",
         re.compile(
-            r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:st|nd|rd|th)?(?!\w)(?! ?['’] ?clock)", re.IGNORECASE
+            # All of it or nothing: of "1.5M", "4.5.2" or "1 500 000" no part is a number of its own.
+            r"(?<![\w.])[-+]?(?:\d{1,3}(?: \d{3})++(?![\d ]*\d)|\d++)(?:[.,'’]\d++)*+"
+            rf"(?:st|nd|rd|th|{_MAGNITUDE})?+(?!\w)(?! ?['’] ?clock)",
+            re.IGNORECASE,
         ),
     ),
     (

@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from heapq import nsmallest
 from typing import Protocol
 
 from feedback_pipeline.masking.dictionary import KnownValue, ValueDictionary, folded, labels_of
@@ -10,6 +12,7 @@ from feedback_pipeline.masking.masker import QuestionMasker
 from feedback_pipeline.masking.slots import NO_VALUE, SlotModel, words_beside
 
 _SHORTEST = 2
+_MOST_OBSERVED = 4_096
 _SAMPLED = 0.5
 """A value of the sample counts half as much as one that a verified query uses."""
 _DOUBTFUL_BELOW = 4
@@ -62,11 +65,18 @@ def learn(
     labels = labels_of({one.column for _, literals in pairs for one in literals if one.column} | _columns(counts))
     everything = QuestionMasker(ValueDictionary({text: _plain(found) for text, found in counts.items()}, labels))
     slots = SlotModel()
-    for question, literals in pairs:
+    for question, literals in _observed(pairs):
         _note_question(everything, counts, slots, question, _labels_by_text(literals, labels))
     slots.settle()
     judged = {text: _judged(text, found, common_words) for text, found in sorted(counts.items())}
     return ValueDictionary(judged, labels, slots)
+
+
+def _observed(pairs: Sequence[tuple[str, Sequence[Literal]]]) -> Sequence[tuple[str, Sequence[Literal]]]:
+    """Return the pairs whose words are looked at: of very many some, always the same ones, tell as much."""
+    if len(pairs) <= _MOST_OBSERVED:
+        return pairs
+    return nsmallest(_MOST_OBSERVED, pairs, key=lambda pair: blake2b(pair[0].encode(errors="replace")).digest())
 
 
 def _counted(pairs: Sequence[tuple[str, Sequence[Literal]]], sampled: Iterable[tuple[str, str]]) -> dict[str, _Counts]:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Self
 
 from feedback_pipeline.masking.dictionary import KnownValue, ValueDictionary, folded
 from feedback_pipeline.masking.forms import formed_values
@@ -15,9 +16,17 @@ from feedback_pipeline.masking.slots import NO_VALUE, words_beside
 MAX_CHARACTERS = 2_000
 """Values are only looked for in the beginning of a question: models read no more of it."""
 _SURE = 0.5
+_BYTES_PER_SIGN = 16
+"""Of the values' texts in memory: text, table, and the automaton's states."""
 _DOUBT = 1.0
 """So many values of no column are added to those seen: few of a column do not yet tell what others are."""
 _BLANKS = re.compile(r"\s+")
+_WITHOUT_BLANKS = re.compile(
+    "[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
+    "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"  # Hiragana, Katakana
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6\u1780-\u17b3]"  # Thai, Lao, Khmer
+)
+"""Letters of scripts that set no blanks between words."""
 _QUOTES = "\"'“”‘’«»„` "
 _KIND_WORDS: Mapping[str, str] = {"quoted": "value", "name": "name"}
 
@@ -36,6 +45,16 @@ class QuestionMasker:
     def __init__(self, dictionary: ValueDictionary):
         self._values, self._labels, self._slots = dictionary.values, dictionary.labels, dictionary.slots
         self._texts = list(dictionary.values)
+
+    def prepared(self) -> Self:
+        """Build now what the first question would have to wait for."""
+        _ = self._automaton
+        return self
+
+    @property
+    def bytes(self) -> int:
+        """Memory held, roughly, in bytes."""
+        return sum(map(len, self._texts)) * _BYTES_PER_SIGN
 
     @cached_property
     def _automaton(self):
@@ -131,9 +150,27 @@ def _is_plural(question: str, end: int) -> bool:
 
 
 def _is_apart(question: str, start: int, end: int) -> bool:
-    """Tell whether no letter or digit continues the text on either side."""
-    before, after = question[start - 1 : start], question[end : end + 1]
-    return not ((before.isalnum() and question[start].isalnum()) or (after.isalnum() and question[end - 1].isalnum()))
+    """Tell whether no letter, digit or sign on a letter continues the text on either side."""
+    may_touch = end - start > 1  # one sign of Han is a part of too many words
+    return not (_continues(question, start, may_touch=may_touch) or _continues(question, end, may_touch=may_touch))
+
+
+def _continues(question: str, place: int, *, may_touch: bool) -> bool:
+    """Tell whether a word goes on across ``place``."""
+    before, after = question[place - 1 : place], question[place : place + 1]
+    if not (before and after) or not (_is_of_word(before) and _is_of_word(after)):
+        return False
+    if may_touch and not _is_mark(after):
+        return not (_WITHOUT_BLANKS.match(before) or _WITHOUT_BLANKS.match(after))
+    return True
+
+
+def _is_of_word(sign: str) -> bool:
+    return sign.isalnum() or _is_mark(sign)
+
+
+def _is_mark(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Mn", "Mc")
 
 
 def _longest_first(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -13,8 +13,11 @@ SLOT = "\0"
 
 _REMEMBERED = 4_096
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_MARKS = frozenset(".:?!'\"`´’‘“”„«»()")
-"""What a question may have or not. Commas are none of it: "name, age" is more than "age"."""
+_QUOTES = frozenset("'\"`´’‘“”„«»")
+"""What a question may have or not. Any other sign counts: "name, age" is more than "age", "!= 5" is not "= 5"."""
+_AT_THE_END = " .:?!'\"`´’‘“”„«»"
+_CLOSING = re.compile(r"[.:?]+(?=[\s!'\"`´’”»)])|(?<=[\w\0.:?!'\"`´’”»)])!+(?=[\s'\"`´’”»)])(?!\s*[<>=≠≤≥!])")
+"""Marks that end a sentence or a part of it; a "!" that stands before something may negate it."""
 _SILENT = {
     *("a", "an", "the", "is", "are", "was", "were", "be", "do", "does", "did"),
     *("that", "there", "which", "what", "please"),
@@ -45,18 +48,19 @@ def _end_of_asking(tokens: Sequence[str]) -> int:
 
 
 def _tokens(masked: MaskedQuestion) -> list[str]:
-    tokens: list[str] = []
+    parts: list[str] = []
     place = 0
     for value in masked.values:
-        tokens += [*words_of(masked.question[place : value.start]), SLOT]
+        parts.append(masked.question[place : value.start])
         place = value.end
-    return tokens + words_of(masked.question[place:])
+    # Joined before it is read: whether a mark closes something depends on what follows, values too.
+    return words_of(SLOT.join(part.replace(SLOT, "\ufffd") for part in [*parts, masked.question[place:]]))
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words and signs of a text without regard to case, punctuation left out."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [token for token in _TOKEN.findall(folded) if token not in _MARKS]
+    """Return the words and signs of a text without regard to case, quotes and closing marks left out."""
+    folded = unicodedata.normalize("NFKC", text).casefold().rstrip(_AT_THE_END)
+    return [token for token in _TOKEN.findall(_CLOSING.sub(" ", folded)) if token not in _QUOTES]
 
 
 def labels_of_slots(masked: MaskedQuestion) -> list[str]:

@@ -95,13 +95,15 @@ class LargeDatabase:
     """
 
     def __init__(self, table: Table, database_id: str, rows: int, dictionary: ValueDictionary):
-        self._table, self._database_id, self._rows = table, database_id, rows
-        self.masker = QuestionMasker(dictionary)
+        self._table, self._database_id = table, database_id
+        self._vectors = [name for name in ("vector", "masked_vector") if name in table.schema.names]
+        self._paraphrases = rows - self._skeletons() if "sql_skeleton" in table.schema.names else 0
+        self.masker = QuestionMasker(dictionary).prepared()
 
     @property
     def bytes(self) -> int:
-        """Memory held, in bytes: hardly any."""
-        return _TEXT_BYTES
+        """Memory held, in bytes: little more than the values."""
+        return _TEXT_BYTES + self.masker.bytes
 
     def search(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[dict[str, Any], float]]:
         """Return the ``k`` rows most alike to a question, each with its score, best first.
@@ -109,15 +111,22 @@ class LargeDatabase:
         Shapes are compared as the model embeds them: what paraphrases teach is only known of databases that are held.
         """
         found = self._candidates(vector, masked_vector, max(k, _CANDIDATES))
-        words, shape = matrix(found, "vector") @ vector, matrix(found, "masked_vector") @ masked_vector
-        best = rank(Similarities(words, shape), skeleton_classes(found), self._rows, k)
-        rows = found.drop_columns(["vector", "masked_vector"]).take([row for row, _ in best]).to_pylist()
+        if not found.num_rows:
+            return []
+        words = np.vecdot(matrix(found, "vector"), vector)
+        shape = np.vecdot(matrix(found, self._vectors[-1]), masked_vector) if len(self._vectors) > 1 else words
+        best = rank(Similarities(words, shape), skeleton_classes(found), self._paraphrases, k)
+        rows = found.drop_columns(self._vectors).take([row for row, _ in best]).to_pylist()
         return [(row, score) for row, (_, score) in zip(rows, best, strict=True)]
+
+    def _skeletons(self) -> int:
+        rows = self._table.search().where(_is_of(self._database_id)).select(["sql_skeleton"]).limit(None).to_arrow()
+        return len(rows["sql_skeleton"].unique())
 
     def _candidates(self, vector: np.ndarray, masked_vector: np.ndarray, count: int) -> pa.Table:
         """Return the rows nearest in words or in shape, each once, in the order of their ids."""
-        asked = {"vector": vector, "masked_vector": masked_vector}
-        parts = [candidates(self._table, name, value, self._database_id, count) for name, value in asked.items()]
+        asked = zip(self._vectors, (vector, masked_vector), strict=False)
+        parts = [candidates(self._table, name, value, self._database_id, count) for name, value in asked]
         found = pa.concat_tables([part.drop_columns(["_distance"]) for part in parts]).sort_by("example_id")
         _, first = np.unique(found["example_id"].to_numpy(zero_copy_only=False), return_index=True)
         return found.take(first)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from feedback_pipeline.example_index.catalog import DatabaseContent, IndexCatalog, IndexNotFoundError, Publication
 from feedback_pipeline.example_index.dictionaries import Dictionaries, DictionaryNotFoundError
@@ -17,6 +17,7 @@ from feedback_pipeline.retrieval.slice_cache import Follower, Key, SliceCache
 from feedback_pipeline.retrieval.slices import DatabaseSlice
 
 if TYPE_CHECKING:
+    import numpy as np
     from lancedb.table import Table
 
     from feedback_pipeline.example_index.query_encoder import QueryEncoder
@@ -92,6 +93,15 @@ class LiveIndexFollower:
             # The folder may have been replaced below this table: it is opened anew at the next look.
             self._live = None
             return None
+
+    def search(self, examples: Examples, vectors: tuple[np.ndarray, np.ndarray], k: int) -> list[tuple[Any, float]]:
+        """Return the ``k`` best rows with their scores; none, and one warning, where they cannot be read any more."""
+        try:
+            return examples.search(*vectors, k)
+        except UNREADABLE as error:
+            self._warn_once(str(error))
+            self._live = None
+            return []
 
     def _look(self) -> None:
         try:

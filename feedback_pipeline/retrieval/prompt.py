@@ -20,7 +20,7 @@ _ACTS = re.compile(
     r"<(?=\s*[/!?|]|[^\s=<>\d'\"().,+-])"  # could open or close a tag; a comparison stays readable
     r"|(?<=[^\s=<>\d'\"().,+])>"  # could close one, a comment (-->) or a section (]]>)
     r"|`{3,}"  # a fence
-    r"|\[(?=\s*/?\s*INST|/?(?-i:[A-Z_]{3,})\])",  # signs of chat templates: [INST], [/SYSTEM_PROMPT], [TOOL_CALLS]
+    r"|\[(?=\s*+/?\s*+INST|/?(?-i:[A-Z_]{3,})\])",  # signs of chat templates: [INST], [/SYSTEM_PROMPT], [TOOL_CALLS]
     re.IGNORECASE,
 )
 _SHAPELESS = re.compile(

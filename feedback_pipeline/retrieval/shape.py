@@ -28,6 +28,11 @@ class ShapeSpace:
     transform: np.ndarray | None
     paraphrases: int
 
+    @property
+    def bytes(self) -> int:
+        """Memory held, in bytes."""
+        return 0 if self.transform is None else self.transform.nbytes
+
     def of(self, vectors: np.ndarray) -> np.ndarray:
         """Return masked vectors of shape (n, dimension) or (dimension,) in this space, of unit length."""
         if self.transform is None:

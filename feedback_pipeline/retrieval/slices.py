@@ -9,10 +9,9 @@ import numpy as np
 
 from feedback_pipeline.masking.dictionary import ValueDictionary
 from feedback_pipeline.masking.masker import QuestionMasker
+from feedback_pipeline.retrieval.nearest import nearest
 from feedback_pipeline.retrieval.ranking import Similarities, rank
 from feedback_pipeline.retrieval.shape import ShapeSpace, shape_space
-
-_DIGITS = 6
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,18 +51,22 @@ class DatabaseSlice:
         classes = skeleton_classes(table)
         space = shape_space(masked, classes)
         others = [name for name in table.column_names if name not in ("vector", "masked_vector", "_distance")]
-        masker = QuestionMasker(dictionary or ValueDictionary())
+        masker = QuestionMasker(dictionary or ValueDictionary()).prepared()
         return cls(vectors, space.of(masked), classes, space, table.select(others), masker)
 
     @property
     def bytes(self) -> int:
         """Memory held, in bytes."""
         shapes = 0 if self.shapes is self.vectors else self.shapes.nbytes
-        return self.vectors.nbytes + shapes + self.classes.nbytes + self.rows.nbytes
+        return (
+            self.vectors.nbytes + shapes + self.classes.nbytes + self.rows.nbytes + self.space.bytes + self.masker.bytes
+        )
 
     def search(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[dict[str, Any], float]]:
         """Return the rows that ``best`` names, each with its score."""
-        found = self.best(vector, masked_vector, k) if self.rows.num_rows else []
+        if not self.rows.num_rows:
+            return []
+        found = self.best(vector, masked_vector, k)
         rows = self.rows.take([row for row, _ in found]).to_pylist()
         return [(row, score) for row, (_, score) in zip(rows, found, strict=True)]
 
@@ -85,13 +88,8 @@ class DatabaseSlice:
 
         Similarities are rounded to six digits: beyond these, equal vectors may differ by their place in the matrix.
         """
-        scores = np.round(np.vecdot(self.vectors, vector), _DIGITS)
-        candidates = np.argpartition(-scores, min(k, len(scores)) - 1)[:k] if len(scores) else np.array([], int)
-        # argpartition picks any of several equal scores at the edge, so those are ordered explicitly.
-        edge = scores[candidates].min() if len(candidates) else 0.0
-        tied = np.flatnonzero(scores >= edge)
-        best = tied[np.lexsort((tied, -scores[tied]))][:k]
-        return [(int(row), float(scores[row])) for row in best]
+        rows, scores = nearest(self.vectors, vector, k)
+        return list(zip(rows.tolist(), scores.tolist(), strict=True))
 
 
 def matrix(table: pa.Table, name: str) -> np.ndarray:

@@ -28,6 +28,7 @@ from feedback_pipeline_tests.example_index.samples import example_id
 from feedback_pipeline_tests.finetune.samples import POLICY, deduped
 
 ANN, BOB = bearer("ann"), bearer("bob")
+SEARCH = {"natural_query": "tea", "database_id": "shop", "min_score": -1}
 REVIEWER, ADMIN = bearer("rae", "reviewer"), bearer("root", "admin")
 
 
@@ -97,7 +98,7 @@ def test_a_live_feedback_says_where_it_is_of_use(world: World):
     release(world, feedback_id)
     release(world, feedback_id, "another")
     for _ in range(3):
-        world.client.post("/examples/search", json={"natural_query": "tea", "database_id": "shop"}, headers=BOB)
+        world.client.post("/examples/search", json=SEARCH, headers=BOB)
     reported = RetrievedExample(example_id("shop", "question 1"), 1)
     record_many(world.store, [Interaction("text2sql", "q", database_id="shop", examples=[reported])])
     assert world.services.influence.flush()
@@ -240,7 +241,7 @@ def test_users_list_their_own_newest_first_with_its_uses(world: World):
     ids = [world.give(f"question {number}") for number in range(3)]
     world.give("question 9", user="bob")
     world.publish(("question 0", [ids[0]]))
-    world.client.post("/examples/search", json={"natural_query": "tea", "database_id": "shop"}, headers=BOB)
+    world.client.post("/examples/search", json=SEARCH, headers=BOB)
     assert world.services.influence.flush()
 
     answer = listed(world, mine=True)

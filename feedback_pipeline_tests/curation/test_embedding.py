@@ -9,7 +9,7 @@ import pytest
 
 from feedback_pipeline.curation import embedding
 from feedback_pipeline.curation.embedding import EmbeddingError, embed
-from feedback_pipeline.schemas import DEDUPED_FEEDBACK, embedded_feedback
+from feedback_pipeline.schemas import MASKED_FEEDBACK, embedded_feedback
 from feedback_pipeline.tables.embedding_cache import EmbeddingCache
 from feedback_pipeline_tests.encoders import HashEncoder
 
@@ -28,10 +28,12 @@ def deduped(*questions: str) -> pa.Table:
             "feedback_ids": [f"f{number}"],
             "source": "user_feedback",
             "cluster_id": "c",
+            "masked_query": question,
+            "values": [],
         }
         for number, question in enumerate(questions)
     ]
-    return pa.Table.from_pylist(rows, DEDUPED_FEEDBACK)
+    return pa.Table.from_pylist(rows, MASKED_FEEDBACK)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Pipeline:
         return release
 
     def similar(self, question: str, database_id: str = "geo") -> list[Example]:
-        return Retriever.open(self.settings).similar(question, database_id=database_id)
+        return Retriever.open(self.settings).similar(question, database_id=database_id, min_score=-1)
 
     def submit(self, *items: Submission, day: date = TODAY) -> list[str]:
         """Submit ``items`` as if on ``day``; return their ids."""

@@ -106,6 +106,39 @@ def test_question_that_says_anything_else_gets_no_offer(question: str, asked: st
     doubt(question, ROUTE, asked)
 
 
+@pytest.mark.parametrize("said", ["!=", "<>", ">=", "<=", "==", "<", ">", "≠", "≥", "!", "-", "+", "not =", ": !"])
+def test_sign_beside_a_value_counts_as_a_word_does(said: str) -> None:
+    sql = "SELECT id FROM orders WHERE amount <> 5"
+
+    assert adapted(f"orders where amount {said} 5", sql, f"orders where amount {said} 7.").sql.endswith(" 7")
+    doubt(f"orders where amount {said} 5", sql, "orders where amount = 7")
+    doubt("orders where amount = 5", sql, f"orders where amount {said} 7")
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("people with home != Boston", "people with home = Denver"),
+        ("people with home != Boston", "people with home = Boston"),
+        ("people with home! = Boston", "people with home = Boston"),
+        ("people of !Boston", "people of Boston"),
+        ('people of !"Boston"', 'people of "Boston"'),
+        ("people of ! Boston", "people of Boston"),
+        ("old and (rich or from Boston)", "(old and rich) or from Boston"),
+    ],
+)
+def test_question_that_means_the_opposite_gets_no_offer(question: str, asked: str) -> None:
+    doubt(question, CITY, asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["people of Denver?", "people of Denver ?", "people of Denver!", "people of Denver?!", '"people of Denver."'],
+)
+def test_mark_at_the_end_of_a_question_may_differ(asked: str) -> None:
+    assert adapted("people of Boston", CITY, asked).sql == CITY.replace("Boston", "Denver")
+
+
 def test_value_that_is_known_for_another_column_is_not_offered() -> None:
     assert doubt("how many people live in Texas", STATE, "how many people live in Boston") == (
         "the new value may mean something else"
@@ -221,6 +254,20 @@ def test_value_that_is_written_out_is_taken_as_written(condition: str, said: str
     [
         ("population > 5000000", "5 million", "7 million"),
         ("population > 5", "5", "5th"),
+        ("population > 1500000 ORDER BY population LIMIT 1", "1.5M", "2.5M"),
+        ("votes > 7500 LIMIT 7", "7.5k", "8.5k"),
+        ("population > 3200000 LIMIT 3", "3.2M", "4.2M"),
+        ("population > 1500000 LIMIT 1", "1 500 000", "2 500 000"),
+        ("population > 1500000 LIMIT 1", "1'500'000", "2'500'000"),
+        ("price > 1.5 LIMIT 1", "1,5", "2,5"),
+        ("major = 4 AND minor = 5", "4.5.2", "6.5.2"),
+        ("price > 5", "5", "5.5M"),
+        ("population > 1000000 LIMIT 1", "1 million", "2 million"),
+        ("year = 2020 OR other.year = 2019", "2020", "2022"),
+        ("year = '2020' OR other.z = 2021", "2020", "2022"),
+        ("day > '2020-05-01' AND other.z = 2019", "2020-05-01", "2022-05-01"),
+        ("price > 15 OR other.cents > 1500", "15", "25"),
+        ("percent > 50 OR other.share > 0.5", "50", "60"),
         ("population > 5", "5", "007"),
         ("population > 5", "5", "99999999999999999999"),
         ("population > 5 AND population < 9", "5", "7"),  # 9 may follow from 5
@@ -238,6 +285,8 @@ def test_value_that_is_written_out_is_taken_as_written(condition: str, said: str
         ("title = 'Jaws'", '"Jaws"', '"alien"'),
         ("title = 'Jaws'", '"jaws"', '"alien"'),
         ("code = 'AB-12'", "AB-12", "12-AB"),
+        ("code = 'AB-12'", "AB-12", "ab-12"),
+        ("code = 'AB'", '"AB"', '"ab"'),
     ],
 )
 def test_value_that_may_be_meant_otherwise_is_not_offered(condition: str, said: str, asked: str) -> None:
@@ -253,6 +302,19 @@ def test_name_that_the_database_is_not_known_to_hold_is_not_offered(kind: Kind) 
             slot("Boston", "known", "Boston"),
             slot("Atlantis", kind, "Atlantis"),
         )
+
+
+def test_number_that_has_nothing_to_do_with_the_one_that_goes_stays() -> None:
+    sql = "SELECT id FROM t WHERE year = 2020 AND population > 150000"
+
+    assert adapted("major towns of 2020", sql, "major towns of 2022").sql == sql.replace("2020", "2022")
+
+
+def test_text_in_quotes_is_the_databases_where_it_is_spelt_as_there() -> None:
+    sql = "SELECT id FROM band WHERE band.name = 'Blur'"
+
+    assert adapted('songs by "Blur"', sql, 'songs by "ABBA"').sql == sql.replace("Blur", "ABBA")
+    assert doubt('songs by "Blur"', sql, 'songs by "abba"') == "written in another form than the example's"
 
 
 def test_question_of_any_length_is_answered_at_once() -> None:

@@ -54,12 +54,39 @@ def test_values_are_told_by_what_is_known_and_by_the_words_beside_them(question:
         ("order AB-1209", "order [id]"),
         ("mail of ann@example.org", "mail of [id]"),
         ("more than 1,200.50", "more than [number]"),
+        ("12, 5%, the 1st of 5.", "[number], [number]%, the [number] of [number]."),
+        ("over 1.5M or 7.5k, 2bn or 5M", "over [number] or [number], [number] or [number]"),
+        ("version 4.5.2 of 1 500 000", "version [number] of [number]"),
+        ("v4.5.2 has 2.5kg", "v4.5.2 has 2.5kg"),
+        ("a 1.5B model", "a 1.5B model"),
         ('the title "Dead Poets Society"', "the title [value]"),
         ("it's the customers' choice", "it's the customers' choice"),
     ],
 )
 def test_dates_times_ids_numbers_and_quotes_are_told_by_their_form(question: str, masked: str):
     assert NOTHING.mask(question).text == masked
+
+
+@pytest.mark.parametrize(
+    ("question", "masked"),
+    [
+        ("दिल्ली के लोग", "दिल्ली के लोग"),
+        ("दिल के लोग", "[name] के लोग"),
+        ("मुंबईकर और मुंबई", "मुंबईकर और [name]"),
+        ("北京最大的城市", "[name]最大的城市"),
+        ("去北京的人", "去[name]的人"),
+        ("Bostonの人口", "[name]の人口"),
+        ("东京中心", "东京中心"),
+        ("คนในลาวมาก", "คนใน[name]มาก"),
+        ("คนลาวี", "คนลาวี"),
+        ("Bostonian", "Bostonian"),
+    ],
+)
+def test_words_end_where_their_script_ends_them(question: str, masked: str):
+    names = ("दिल", "मुंबई", "北京", "中", "ลาว", "Boston")
+    masker = masker_of(*(("which city", f"SELECT id FROM city WHERE city.name = '{name}'") for name in names))
+
+    assert masker.mask(question).text == masked
 
 
 def test_what_was_found_tells_place_columns_and_spelling():

@@ -37,7 +37,8 @@ def search_examples(search: Search, caller: UserCaller, services: Serving) -> Se
     found, vouched = _vouched_examples(services, search, question, user_of(caller))
     index_version, rate = services.retriever.index_version, services.settings.holdback_rate
     retrieval_id = new_retrieval_id()
-    held = hold_back(found, rate=rate, seed=str(search.interaction_id or retrieval_id))
+    seed = retrieval_id if search.interaction_id is None else search.interaction_id
+    held = hold_back(found, rate=rate, seed=str(seed))
     examples = list(held.given)
     services.influence.note(
         examples,
