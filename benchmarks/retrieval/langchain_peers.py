@@ -32,7 +32,7 @@ class ModelEmbeddings(Embeddings):
 
 def with_faiss(world: World, model: Any) -> Ask:
     """Return a way to ask selectors over FAISS' flat index."""
-    from langchain_community.vectorstores import FAISS
+    from langchain_community.vectorstores import FAISS  # pyright: ignore[reportMissingImports]
 
     stores = {}
     for name in world.asked:
@@ -44,9 +44,9 @@ def with_faiss(world: World, model: Any) -> Ask:
 
 def with_chroma(world: World, model: Any) -> Ask:
     """Return a way to ask selectors over Chroma, in memory."""
-    import chromadb
-    from chromadb.config import Settings
-    from langchain_chroma import Chroma
+    import chromadb  # pyright: ignore[reportMissingImports]
+    from chromadb.config import Settings  # pyright: ignore[reportMissingImports]
+    from langchain_chroma import Chroma  # pyright: ignore[reportMissingImports]
 
     client = chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
     stores = {}

@@ -22,7 +22,7 @@ class _Ways:
     """The same rows held in every way; each method returns ids, best first."""
 
     def __init__(self, world: World):
-        import faiss
+        import faiss  # pyright: ignore[reportMissingImports]
 
         catalog = IndexCatalog(world.root)
         self.table = catalog.open_table()
