@@ -132,8 +132,9 @@ def test_a_new_key_is_found_after_a_while(
     ("status", "body"), [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}'), (302, b"")]
 )
 def test_while_the_provider_is_away_nobody_is_told_that_their_token_is_wrong(
-    provider: Provider, probes: TestClient, status: int, body: bytes
+    provider: Provider, probes: TestClient, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
 ) -> None:
+    monkeypatch.setattr(signing, "PAUSE_S", 3_600.0)
     provider.status, provider.body = status, body
 
     answers = [probes.get("/probe", headers=signed(RSA, "one", "RS256")) for _ in range(3)]
