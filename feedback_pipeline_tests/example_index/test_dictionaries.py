@@ -91,3 +91,28 @@ def test_removing_for_good_leaves_the_value_in_no_file(tmp_path: Path):
     holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"zanzibar" in path.read_bytes().lower()]
     assert holding == []
     assert live_dictionary(catalog) == {"bonn", "ulm"}
+
+
+def overwrite_dictionaries(root: Path) -> None:
+    for path in (root / "index" / "values").glob("*.arrow"):
+        path.write_bytes(b"broken")
+
+
+def test_taking_out_does_not_hang_on_damaged_dictionaries(tmp_path: Path):
+    catalog = put(tmp_path, *QUESTIONS, ("sea", "ships of Bonn", "SELECT id FROM ship"))
+    overwrite_dictionaries(tmp_path)
+
+    taken = take_out(catalog, {"f-flights from Zanzibar"})
+
+    assert taken is not None
+    assert taken.removed == 1
+    assert live_dictionary(catalog) == {"bonn"}
+
+
+def test_publishing_again_mends_a_damaged_dictionary(tmp_path: Path):
+    catalog = put(tmp_path, *QUESTIONS)
+    overwrite_dictionaries(tmp_path)
+
+    put(tmp_path, *QUESTIONS)
+
+    assert live_dictionary(catalog) == {"zanzibar", "bonn", "ulm"}

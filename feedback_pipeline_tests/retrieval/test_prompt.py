@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -122,3 +123,12 @@ def test_sql_with_the_values_of_the_question_is_shown_beside_the_verified_one():
 
     assert json.loads(first) == {"question": "How many?", "sql": "SELECT 1", "sql_adapted_to_this_question": "SELECT 2"}
     assert json.loads(second) == {"question": "How many?", "sql": "SELECT 1"}
+
+
+def test_blanks_behind_a_bracket_take_no_time():
+    example = example_of("orders", "SELECT '[" + " " * 50_000 + "'")
+    started = time.thread_time()
+
+    prompt_context([example])
+
+    assert time.thread_time() - started < 5

@@ -275,3 +275,14 @@ def test_questions_asked_while_publishing_see_whole_publications_only(root: str,
     assert failures == []
     assert seen <= {(f"SELECT {number}", size) for number, size in sizes.items()}
     assert len(seen) > 3
+
+
+def test_a_database_too_large_to_hold_whose_files_are_gone_has_no_examples(root: str, encoder: TinyEncoder):
+    put(root, encoder, *questions(5))
+    retriever = Retriever(root, max_bytes=1_000, refresh_seconds=0)
+    assert asked(retriever, "question 3")[0] == "question 3"
+
+    shutil.rmtree(Path(root) / "index" / "examples.lance" / "data")
+
+    assert asked(retriever, "question 3") == []
+    assert asked(Retriever(root, max_bytes=1_000), "question 3") == []
