@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from feedback_pipeline.curation.encoder import SentenceEncoder, load_model, model_folder
-from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, QueryEncoder, encoder_folder
+from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder, encoder_folder
 from feedback_pipeline.tables.files import filesystem, write_bytes, write_json
 
 _PROBES = ["How many orders came from Berlin?", "top 5", "list " * 300]
@@ -38,7 +38,7 @@ def export_encoder(root: str, encoder: SentenceEncoder) -> str:
         with tempfile.TemporaryDirectory() as scratch:
             _export_to(Path(scratch), encoder)
             _compare(Path(scratch), encoder)
-            for name in ENCODER_FILES:
+            for name in (WEIGHTS_FILE, *ENCODER_FILES):
                 write_bytes(f"{folder}/{name}", (Path(scratch) / name).read_bytes())
     return folder
 
@@ -50,6 +50,7 @@ def _export_to(folder: Path, encoder: SentenceEncoder) -> None:
     facts = {
         "dimension": encoder.dimension,
         "fingerprint": encoder.fingerprint,
+        "further_files": [WEIGHTS_FILE],
         "max_tokens": int(model.max_seq_length),
     }
     write_json(str(folder / "encoder.json"), facts)
@@ -86,7 +87,7 @@ def _export_onnx(model: Any, path: Path) -> None:
             output_names=["unit_vector"],
             dynamic_shapes=(free, free),
             dynamo=True,
-            external_data=False,
+            external_data=True,
             verbose=False,
         )
 

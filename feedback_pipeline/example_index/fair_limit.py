@@ -15,6 +15,22 @@ class FairLimit:
         self._waiting: deque[threading.Lock] = deque()
         self._guard = threading.Lock()
 
+    def enter_if_free(self) -> bool:
+        """Take a slot unless that means waiting; tell whether one was taken. It is given back by ``leave``."""
+        with self._guard:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    def leave(self) -> None:
+        """Give a slot back."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
+
     def __enter__(self) -> None:
         with self._guard:
             if self._free:
@@ -26,8 +42,4 @@ class FairLimit:
         turn.acquire()
 
     def __exit__(self, *_error: object) -> None:
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._free += 1
+        self.leave()

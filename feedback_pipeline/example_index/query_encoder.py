@@ -4,7 +4,10 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fsspec import AbstractFileSystem
@@ -16,6 +19,9 @@ from feedback_pipeline.tables.files import filesystem
 _INPUTS = ("input_ids", "attention_mask")
 ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 """Files of a published encoder; the last is written last and tells that the others are whole."""
+WEIGHTS_FILE = "model.onnx.data"
+"""The weights, beside the model, so that the processes of a machine share one copy in memory; an encoder published by
+an earlier release has them in the model."""
 
 
 class EncoderNotFoundError(LookupError):
@@ -39,13 +45,13 @@ class QueryEncoder:
     """
 
     def __init__(self, folder: Path):
-        missing = [name for name in ENCODER_FILES if not (folder / name).is_file()]
-        if missing:
-            raise EncoderNotFoundError(
-                f"{', '.join(missing)} not found in {folder}; run 'feedback-pipeline run' to publish the encoder again"
-            )
+        _refuse_missing(folder, ENCODER_FILES)
         try:
-            self._open(folder)
+            facts = json.loads((folder / "encoder.json").read_text())
+            _refuse_missing(folder, facts.get("further_files", []))
+            self._open(folder, facts)
+        except EncoderNotFoundError:
+            raise
         except Exception as error:
             # ONNX Runtime and tokenizers share no class of errors below Exception.
             raise EncoderNotFoundError(
@@ -53,11 +59,10 @@ class QueryEncoder:
                 "'feedback-pipeline run' to publish the encoder again"
             ) from error
 
-    def _open(self, folder: Path) -> None:
+    def _open(self, folder: Path, facts: dict[str, Any]) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        facts = json.loads((folder / "encoder.json").read_text())
         self.dimension: int = facts["dimension"]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
@@ -68,35 +73,54 @@ class QueryEncoder:
         model = str(folder / "model.onnx")
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._limit = FairLimit(_processors())
+        self._beside = ThreadPoolExecutor(_processors(), thread_name_prefix="second-text")
 
     def encode(self, text: str) -> np.ndarray:
         """Return the unit vector of one text: float32 of shape (dimension,)."""
-        # Half of a character pair, which JSON may carry, is no text to the tokenizer.
-        tokens = self._tokenizer.encode(text.encode(errors="replace").decode())
-        inputs = {
-            "input_ids": np.array([tokens.ids], dtype=np.int64),
-            "attention_mask": np.array([tokens.attention_mask], dtype=np.int64),
-        }
+        inputs = self._inputs([text])
         with self._limit:
-            return np.asarray(self._session.run(None, inputs)[0])[0]
+            return self._run(inputs)[0]
 
-    def encode_together(self, texts: list[str]) -> np.ndarray:
-        """Return the unit vectors of a few texts of like length, in one go: float32 of shape (len(texts), dimension).
+    def encode_pair(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the unit vectors of two texts: float32 of shape (dimension,) each.
 
-        Two take 1.4 times as long as one, for most of the time goes into reading the weights. Vectors differ from
-        those of ``encode`` in the last digits.
+        Each is embedded on a processor of its own where two are free; else both in one go, which takes 1.4 times as
+        long as one, for most of the time goes into reading the weights. The two ways differ in the last digits.
         """
+        with self._limit:
+            if not self._limit.enter_if_free():
+                vectors = self._run(self._inputs([first, second]))
+                return vectors[0], vectors[1]
+            try:
+                beside = self._beside.submit(self._run, self._inputs([second]))
+                return self._run(self._inputs([first]))[0], beside.result()[0]
+            finally:
+                self._limit.leave()
+
+    def encode_all(self, texts: list[str]) -> np.ndarray:
+        """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""
+        return np.stack([self.encode(text) for text in texts])
+
+    def _inputs(self, texts: list[str]) -> dict[str, np.ndarray]:
+        """Return what the model takes: int64 of shape (len(texts), tokens of the longest) each."""
+        # Half of a character pair, which JSON may carry, is no text to the tokenizer.
         all_tokens = [self._tokenizer.encode(text.encode(errors="replace").decode()) for text in texts]
         inputs = {name: np.zeros((len(texts), max(map(len, all_tokens), default=0)), np.int64) for name in _INPUTS}
         for row, tokens in enumerate(all_tokens):
             inputs["input_ids"][row, : len(tokens)] = tokens.ids
             inputs["attention_mask"][row, : len(tokens)] = tokens.attention_mask
-        with self._limit:
-            return np.asarray(self._session.run(None, inputs)[0])
+        return inputs
 
-    def encode_all(self, texts: list[str]) -> np.ndarray:
-        """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""
-        return np.stack([self.encode(text) for text in texts])
+    def _run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(self._session.run(None, inputs)[0])
+
+
+def _refuse_missing(folder: Path, names: Iterable[str]) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise EncoderNotFoundError(
+            f"{', '.join(missing)} not found in {folder}; run 'feedback-pipeline run' to publish the encoder again"
+        )
 
 
 def _processors() -> int:
@@ -112,7 +136,7 @@ def open_encoder(root: str, fingerprint: str) -> QueryEncoder:
         return QueryEncoder(Path(inner))
     local = Path(tempfile.gettempdir()) / "feedback_pipeline_encoders" / fingerprint
     local.mkdir(parents=True, exist_ok=True)
-    for name in ENCODER_FILES:
+    for name in (WEIGHTS_FILE, *ENCODER_FILES):
         if not (local / name).is_file():
             _download(fs, f"{inner}/{name}", local / name)
     return QueryEncoder(local)

@@ -14,6 +14,9 @@ _TRUSTED_AFTER = 50.0
 _DIVERSE_AFTER = 5
 """From so many paraphrases on, one example of each skeleton is given before a second of any."""
 _DIGITS = 6
+"""Scores are rounded to so many: beyond these, equal vectors may differ by their place in a matrix."""
+_ROUNDING = 1.5 * 10**-_DIGITS
+"""Two scores this far apart may become equal when rounded, with what float32 adds."""
 _CANDIDATES = 64
 
 
@@ -23,15 +26,20 @@ class Similarities:
 
     Attributes:
         words: of the questions as they stand.
-        shape: of the masked questions.
+        shape: of the masked questions, as far as the shape space knows them.
+        known: which share of the masked question the shape space knows, from 0 to 1.
     """
 
     words: np.ndarray
     shape: np.ndarray
+    known: float = 1.0
 
 
 def rank(similarities: Similarities, classes: np.ndarray, paraphrases: int, k: int) -> list[tuple[int, float]]:
     """Return (row, score) of the best ``k`` examples, best first.
+
+    Scores are those of ``fused``, scaled so that the best one's is what it is in the whole space: of a question unlike
+    all examples little is known to the shape space, and what is known of it may be alike by chance.
 
     Args:
         similarities: to all examples of a database, or to candidates of it.
@@ -40,37 +48,52 @@ def rank(similarities: Similarities, classes: np.ndarray, paraphrases: int, k: i
         k: how many are wanted.
 
     """
-    scores = fused(similarities, paraphrases)
-    order = _best(scores, similarities.words, max(k, _CANDIDATES))
+    if not len(similarities.words):
+        return []
+    rows, scores = _best(fused(similarities, paraphrases), similarities.words, max(k, _CANDIDATES))
+    order = np.arange(len(rows))
     if paraphrases >= _DIVERSE_AFTER:
-        order = _one_of_each_first(order, classes, k)
-    chosen = sorted(order[:k], key=lambda row: (-scores[row], -similarities.words[row], row))
-    return [(int(row), round(float(scores[row]), _DIGITS)) for row in chosen]
+        order = np.sort(_one_of_each_first(classes[rows], k)[:k])
+    scores = np.round(scores * _scale(similarities, paraphrases, rows[0]), _DIGITS)
+    return [(int(rows[place]), float(scores[place])) for place in order[:k]]
 
 
 def fused(similarities: Similarities, paraphrases: int) -> np.ndarray:
     """Return one score for each example: float32 of shape (n,), 1 for the same question.
 
     An example is as alike as the more alike of its words and its shape. Where no paraphrases are known yet, shape has
-    to win by a margin: masking takes meaning away, too. Rounded to six digits: beyond these, equal vectors may differ
-    by their place in a matrix.
+    to win by a margin: masking takes meaning away, too.
     """
-    margin = np.float32(MARGIN * _TRUSTED_AFTER / (_TRUSTED_AFTER + paraphrases))
-    return np.round(np.maximum(similarities.words, similarities.shape - margin), _DIGITS)
+    return np.maximum(similarities.words, similarities.shape - _margin(paraphrases))
 
 
-def _best(scores: np.ndarray, words: np.ndarray, count: int) -> np.ndarray:
-    """Return the rows of the ``count`` highest scores, best first; equal ones by their words, then by row."""
+def _margin(paraphrases: int) -> np.float32:
+    return np.float32(MARGIN * _TRUSTED_AFTER / (_TRUSTED_AFTER + paraphrases))
+
+
+def _scale(similarities: Similarities, paraphrases: int, best: int) -> float:
+    """Return the score of the best row in the whole space, divided by its score where shapes are compared."""
+    words, shape = float(similarities.words[best]), float(similarities.shape[best])
+    margin = float(_margin(paraphrases))
+    here, whole = (max(words, known * shape - margin) for known in (1.0, float(similarities.known)))
+    return min(whole / here, 1.0) if here > 0 else 1.0
+
+
+def _best(scores: np.ndarray, words: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the ``count`` highest scores and these, rounded; equal ones by their words, then by row."""
     if len(scores) > count:
-        edge = np.partition(scores, len(scores) - count)[len(scores) - count]
+        # Only what can be among the best is rounded and sorted, which for thousands of rows is what takes time.
+        edge = np.partition(scores, len(scores) - count)[len(scores) - count] - _ROUNDING
         rows = np.flatnonzero(scores >= edge)
     else:
         rows = np.arange(len(scores))
-    return rows[np.lexsort((rows, -np.round(words[rows], _DIGITS), -scores[rows]))][:count]
+    rounded = np.round(scores[rows], _DIGITS)
+    order = np.lexsort((rows, -np.round(words[rows], _DIGITS), -rounded))[:count]
+    return rows[order], rounded[order]
 
 
-def _one_of_each_first(order: np.ndarray, classes: np.ndarray, k: int) -> np.ndarray:
-    """Return rows so that the first of every skeleton come before all others."""
-    _, first = np.unique(classes[order], return_index=True)
+def _one_of_each_first(classes: np.ndarray, k: int) -> np.ndarray:
+    """Return places so that the first of every class come before all others."""
+    _, first = np.unique(classes, return_index=True)
     leading = np.sort(first)[:k]
-    return np.concatenate([order[leading], np.delete(order, leading)])
+    return np.concatenate([leading, np.delete(np.arange(len(classes)), leading)])

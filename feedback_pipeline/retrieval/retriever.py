@@ -205,8 +205,7 @@ def _embed(encoder: QueryEncoder, question: str, masked: str) -> tuple[np.ndarra
     if question == masked:
         vector = encoder.encode(question)
         return vector, vector
-    vector, masked_vector = encoder.encode_together([question, masked])
-    return vector, masked_vector
+    return encoder.encode_pair(question, masked)
 
 
 def _adapted(rows: Sequence[dict[str, Any]], asked: MaskedQuestion, masker: QuestionMasker) -> list[Adaptation | None]:

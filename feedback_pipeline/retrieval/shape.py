@@ -3,13 +3,18 @@
 Verified examples that share one SQL skeleton ask the same thing in other words. How their masked vectors scatter tells
 which differences are a matter of wording, and these are scaled down: within-class covariance normalisation (Hatch,
 Kajarekar and Stolcke, *Within-class covariance normalization for SVM-based speaker recognition*, Interspeech 2006),
-with the covariance shrunk towards the identity while there is little to tell it from.
+with the covariance shrunk towards the identity while there is little to tell it from. Of what is left, the directions
+in which the questions of a database differ most are kept (principal components): the others are noise, and cost memory.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+DIRECTIONS = 64
+"""So many directions tell shapes apart better than all 384 (docs/decisions/0023)."""
+_KNOWN_DIRECTIONS = 32
+"""What lies outside of these was hardly asked before."""
 _SHRINKAGE = 1_000.0
 """So many pairs of paraphrases weigh as much as the assumption that all directions matter alike."""
 _MOST_ROWS = 4_096
@@ -18,31 +23,35 @@ _MOST_ROWS = 4_096
 
 @dataclass(frozen=True)
 class ShapeSpace:
-    """A linear map of masked vectors, and how much evidence it rests on.
+    """Where the shapes of one database are compared, and how much evidence that rests on.
 
     Attributes:
-        transform: float32 of shape (dimension, dimension), or None where nothing is known and vectors stay as they are.
+        transform: float32 of shape (dimension, DIRECTIONS), or None where vectors are compared as they are.
+        asked: an orthonormal basis of what the questions of the database are about: float32 of shape
+            (dimension, _KNOWN_DIRECTIONS), or None where that is not known.
         paraphrases: how many examples repeat the skeleton of another one.
     """
 
     transform: np.ndarray | None
+    asked: np.ndarray | None
     paraphrases: int
 
     @property
     def bytes(self) -> int:
         """Memory held, in bytes."""
-        return 0 if self.transform is None else self.transform.nbytes
+        return sum(part.nbytes for part in (self.transform, self.asked) if part is not None)
 
     def of(self, vectors: np.ndarray) -> np.ndarray:
         """Return masked vectors of shape (n, dimension) or (dimension,) in this space, of unit length."""
-        if self.transform is None:
-            return vectors
-        mapped = vectors @ self.transform
-        return mapped / np.maximum(np.linalg.norm(mapped, axis=-1, keepdims=True), np.float32(1e-12))
+        return vectors if self.transform is None else _unit(vectors @ self.transform)
+
+    def known_share(self, vector: np.ndarray) -> float:
+        """Return which share of the length of a masked vector is about what the database is asked: from 0 to 1."""
+        return 1.0 if self.asked is None else min(float(np.linalg.norm(vector @ self.asked)), 1.0)
 
 
 def shape_space(vectors: np.ndarray, classes: np.ndarray) -> ShapeSpace:
-    """Learn the space of one database.
+    """Learn the space of one database; few examples teach nothing.
 
     Args:
         vectors: masked vectors, float32 of shape (n, dimension), unit length.
@@ -52,10 +61,24 @@ def shape_space(vectors: np.ndarray, classes: np.ndarray) -> ShapeSpace:
     vectors, classes = vectors[:_MOST_ROWS], classes[:_MOST_ROWS]
     _, members, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     paraphrases = int((sizes - 1).sum())
-    repeated = sizes[members] > 1
+    if min(vectors.shape) <= DIRECTIONS:
+        return ShapeSpace(None, None, paraphrases)
+    asked = _main_directions(vectors, _KNOWN_DIRECTIONS)
     if not paraphrases:
-        return ShapeSpace(None, 0)
-    return ShapeSpace(_whitening(_deviations(vectors[repeated], members[repeated], sizes), paraphrases), paraphrases)
+        return ShapeSpace(_main_directions(vectors, DIRECTIONS), asked, 0)
+    repeated = sizes[members] > 1
+    scales = _whitening(_deviations(vectors[repeated], members[repeated], sizes), paraphrases)
+    return ShapeSpace(scales @ _main_directions(_unit(vectors @ scales), DIRECTIONS), asked, paraphrases)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32(1e-12))
+
+
+def _main_directions(vectors: np.ndarray, count: int) -> np.ndarray:
+    """Return an orthonormal basis of the directions that hold most of the vectors' length: principal components."""
+    _, directions = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(directions[:, : -count - 1 : -1])
 
 
 def _deviations(vectors: np.ndarray, members: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -1,20 +1,24 @@
 """The examples of one database in memory: matrices of unit vectors and the rows they stand for."""
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from feedback_pipeline.masking.dictionary import ValueDictionary
 from feedback_pipeline.masking.masker import QuestionMasker
-from feedback_pipeline.retrieval.nearest import nearest
 from feedback_pipeline.retrieval.ranking import Similarities, rank
 from feedback_pipeline.retrieval.shape import ShapeSpace, shape_space
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_UNASKED = frozenset({"vector", "masked_vector", "_distance", "weight", "row_digest"})
+_REPEATING = frozenset({"database_id", "source", "sql_skeleton"})
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,10 @@ class DatabaseSlice:
 
     Attributes:
         vectors: of the questions: float32 of shape (rows, dimension), unit length.
-        shapes: of the masked questions in the shape space, the same shape.
+        shapes: of the masked questions in the shape space: float32 of shape (rows, at most dimension), unit length.
         classes: which SQL skeleton each row has: int32 of shape (rows,).
         space: where shapes are compared.
-        rows: the other columns, in the same order.
+        rows: what answers are made of, in the same order.
         masker: masks questions about this database.
 
     """
@@ -45,14 +49,16 @@ class DatabaseSlice:
         LanceDB returns rows in the order they were written, which depends on what was published before. Rows of an
         earlier release of this project are not masked: words are all they are compared by.
         """
-        table = table.sort_by("example_id")
-        vectors = matrix(table, "vector")
-        masked = matrix(table, "masked_vector") if "masked_vector" in table.column_names else vectors
-        classes = skeleton_classes(table)
-        space = shape_space(masked, classes)
-        others = [name for name in table.column_names if name not in ("vector", "masked_vector", "_distance")]
+        order = pc.sort_indices(table["example_id"])
+        rows = _answers(table).take(order)
+        vectors, classes = matrix(table, "vector")[order.to_numpy()], skeleton_classes(rows)
+        shapes, space = vectors, ShapeSpace(None, None, 0)
+        if "masked_vector" in table.column_names:
+            masked = matrix(table, "masked_vector")[order.to_numpy()]
+            space = shape_space(masked, classes)
+            shapes = space.of(masked)
         masker = QuestionMasker(dictionary or ValueDictionary()).prepared()
-        return cls(vectors, space.of(masked), classes, space, table.select(others), masker)
+        return cls(vectors, shapes, classes, space, rows, masker)
 
     @property
     def bytes(self) -> int:
@@ -79,17 +85,23 @@ class DatabaseSlice:
             k: how many.
 
         """
+        # Row by row in this thread: a product by BLAS waits for threads of its own, which on a busy machine took 20
+        # times as long, and its last digits depend on where a row stands.
         words = np.vecdot(self.vectors, vector)
-        shape = words if self.shapes is self.vectors else np.vecdot(self.shapes, self.space.of(masked_vector))
-        return rank(Similarities(words, shape), self.classes, self.space.paraphrases, k)
+        if self.shapes is self.vectors:
+            return rank(Similarities(words, words), self.classes, self.space.paraphrases, k)
+        shape = np.vecdot(self.shapes, self.space.of(masked_vector))
+        similarities = Similarities(words, shape, self.space.known_share(masked_vector))
+        return rank(similarities, self.classes, self.space.paraphrases, k)
 
-    def nearest(self, vector: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """Return (row number, cosine) of the ``k`` nearest questions, best first; equal ones by row number.
 
-        Similarities are rounded to six digits: beyond these, equal vectors may differ by their place in the matrix.
-        """
-        rows, scores = nearest(self.vectors, vector, k)
-        return list(zip(rows.tolist(), scores.tolist(), strict=True))
+def _answers(table: pa.Table) -> pa.Table:
+    """Return the columns that answers are made of; those whose values repeat hold each of them once."""
+    table = table.select([name for name in table.column_names if name not in _UNASKED])
+    for number, field in enumerate(table.schema):
+        if field.name in _REPEATING:
+            table = table.set_column(number, field.name, table[field.name].combine_chunks().dictionary_encode())
+    return table
 
 
 def matrix(table: pa.Table, name: str) -> np.ndarray:
@@ -102,4 +114,6 @@ def skeleton_classes(table: pa.Table) -> np.ndarray:
     """Return which SQL skeleton each row has, as int32 of shape (rows,); each its own where none is noted."""
     if "sql_skeleton" not in table.column_names:
         return np.arange(table.num_rows, dtype=np.int32)
-    return table["sql_skeleton"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    skeletons = table["sql_skeleton"].combine_chunks()
+    encoded = skeletons if pa.types.is_dictionary(skeletons.type) else skeletons.dictionary_encode()
+    return encoded.indices.to_numpy(zero_copy_only=False)

@@ -1,5 +1,7 @@
 """The exported query encoder embeds like the model it came from."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from feedback_pipeline.curation.encoder import SentenceEncoder
 from feedback_pipeline.example_index.encoder_export import export_encoder
 from feedback_pipeline.example_index.query_encoder import (
     ENCODER_FILES,
+    WEIGHTS_FILE,
     EncoderNotFoundError,
     QueryEncoder,
     open_encoder,
@@ -34,14 +37,36 @@ def test_exported_vectors_equal_the_models(exported_root: Path):
     assert np.abs(vectors - encoder.encode(TEXTS)).max() < 1e-3
 
 
-def test_texts_embedded_together_have_the_vectors_of_each_alone(exported_root: Path):
+@pytest.mark.parametrize("callers", [1, 12])
+def test_two_texts_embedded_together_have_the_vectors_of_each_alone(exported_root: Path, callers: int):
+    """One caller finds a processor free for each text, twelve do not."""
     exported = open_encoder(str(exported_root), SentenceEncoder().fingerprint)
-    texts = ["orders from Berlin", "how many orders came from [city] in the year [number]?", "\ud800", ""]
+    pairs = [("orders from Berlin", "how many orders came from [city] in the year [number]?"), ("\ud800", "")] * callers
 
-    together = exported.encode_together(texts)
+    with ThreadPoolExecutor(callers) as pool:
+        found = list(pool.map(lambda pair: exported.encode_pair(*pair), pairs))
 
-    assert together.shape == (4, exported.dimension)
-    assert np.abs(together - exported.encode_all(texts)).max() < 1e-5
+    for pair, vectors in zip(pairs, found, strict=True):
+        assert np.abs(np.stack(vectors) - exported.encode_all(list(pair))).max() < 1e-5
+
+
+def test_missing_weights_are_named_with_the_way_out(exported_root: Path, tmp_path: Path):
+    folder = exported_root / "encoders" / SentenceEncoder().fingerprint
+    for name in ENCODER_FILES:
+        (tmp_path / name).symlink_to(folder / name)
+
+    with pytest.raises(EncoderNotFoundError, match=rf"{WEIGHTS_FILE} not found .* 'feedback-pipeline run'"):
+        QueryEncoder(tmp_path)
+
+
+def test_weights_cut_short_are_an_error_at_open(exported_root: Path, tmp_path: Path):
+    folder = exported_root / "encoders" / SentenceEncoder().fingerprint
+    for name in ENCODER_FILES:
+        shutil.copy(folder / name, tmp_path / name)
+    (tmp_path / WEIGHTS_FILE).write_bytes((folder / WEIGHTS_FILE).read_bytes()[:-4096])
+
+    with pytest.raises(EncoderNotFoundError, match="cannot be read"):
+        QueryEncoder(tmp_path)
 
 
 def test_exporting_again_writes_nothing(exported_root: Path):

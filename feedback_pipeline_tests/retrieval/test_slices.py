@@ -21,23 +21,23 @@ ONE = np.array([1.0, 0.0], np.float32)
 
 
 def test_the_best_come_first():
-    found = slice_of([0.0, 1.0], [1.0, 0.0], [0.6, 0.8]).nearest(ONE, 2)
+    found = slice_of([0.0, 1.0], [1.0, 0.0], [0.6, 0.8]).best(ONE, ONE, 2)
 
     assert [row for row, _ in found] == [1, 2]
     assert [score for _, score in found] == [1.0, pytest.approx(0.6)]
 
 
 def test_asking_for_more_than_there_are_gives_all():
-    assert len(slice_of([1.0, 0.0], [0.0, 1.0]).nearest(ONE, 100)) == 2
+    assert len(slice_of([1.0, 0.0], [0.0, 1.0]).best(ONE, ONE, 100)) == 2
 
 
 def test_an_empty_slice_has_no_nearest():
-    assert slice_of().nearest(ONE, 3) == []
+    assert slice_of().search(ONE, ONE, 3) == slice_of().best(ONE, ONE, 3) == []
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 9, 10, 50])
 def test_equal_scores_are_ordered_by_row(k: int):
-    found = slice_of(*[[0.6, 0.8]] * 10).nearest(ONE, k)
+    found = slice_of(*[[0.6, 0.8]] * 10).best(ONE, ONE, k)
 
     assert [row for row, _ in found] == list(range(min(k, 10)))
 
@@ -50,7 +50,7 @@ def test_equal_vectors_score_equally_wherever_they_stand():
     ids = [f"{number:05d}" for number in range(len(rows))]
     whole = DatabaseSlice.from_table(pa.table({"example_id": ids, "vector": column}))
 
-    found = whole.nearest(vector, 1_003)
+    found = whole.best(vector, vector, 1_003)
 
     assert [row for row, _ in found] == list(range(1_003))
 
@@ -64,7 +64,7 @@ def test_the_nearest_are_those_a_full_sort_finds(points: list[tuple[int, int]], 
     scores = np.round(whole.vectors @ question, 6)
     expected = sorted(range(len(points)), key=lambda row: (-scores[row], row))[:k]
 
-    assert [row for row, _ in whole.nearest(question, k)] == expected
+    assert [row for row, _ in whole.best(question, question, k)] == expected
 
 
 def test_rows_stand_in_the_order_of_their_ids_however_they_were_stored():
