@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
@@ -20,6 +21,17 @@ from feedback_pipeline.store import Store, open_store
 from feedback_pipeline.store.models import Base
 from feedback_pipeline_tests.defs.pipeline import Pipeline, copy_root, pipeline_at, run_samples
 from feedback_pipeline_tests.store.samples import settings_at
+
+# How long property tests look: enough examples to find what is wrong, little enough to run at every change. How long one
+# takes is no matter: a busy machine is no fault of the code.
+hypothesis.settings.register_profile(
+    "everywhere",
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("everywhere")
 
 MakeUrl = Callable[[], str]
 

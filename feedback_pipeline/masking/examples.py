@@ -20,7 +20,7 @@ from feedback_pipeline.masking.learning import learn
 from feedback_pipeline.masking.masker import QuestionMasker
 from feedback_pipeline.schemas import VALUES
 
-MASKING_VERSION = 1
+MASKING_VERSION = 2
 """Raise it when questions are masked in another way: those stored are masked again then."""
 
 Samples = Mapping[str, Sequence[tuple[str, str]]]

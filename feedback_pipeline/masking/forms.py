@@ -67,8 +67,16 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_SIGNS: dict[Kind, re.Pattern[str]] = {
+    "quoted": re.compile(r"[\"“«„'‘`]"),
+    "date": re.compile(r"\d"),
+    "time": re.compile(r"\d"),
+    "id": re.compile(r"[\d@-]"),
+    "number": re.compile(r"\d"),
+    "name": re.compile(r"[A-ZÀ-ÖØ-Þ]"),
+}
+"""Without one of these signs nothing can be of that form, which is quicker to tell than to search for it."""
 _SMALL = re.compile(r"[a-zß-öø-ÿ]")
-_LARGE = re.compile(r"[A-ZÀ-ÖØ-Þ]")
 
 
 def formed_values(question: str) -> Iterator[tuple[int, int, Kind]]:
@@ -77,7 +85,7 @@ def formed_values(question: str) -> Iterator[tuple[int, int, Kind]]:
     Names are only told where small letters stand beside capitals, and never at the beginning of a sentence.
     """
     for kind, pattern in _FORMS:
-        if kind == "name" and not _SMALL.search(question):
+        if not _SIGNS[kind].search(question) or (kind == "name" and not _SMALL.search(question)):
             continue
         for match in pattern.finditer(question):
             if kind != "name" or not _begins_sentence(question, match.start()):

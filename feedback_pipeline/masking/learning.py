@@ -8,11 +8,11 @@ from heapq import nsmallest
 from typing import Protocol
 
 from feedback_pipeline.masking.dictionary import KnownValue, ValueDictionary, folded, labels_of
-from feedback_pipeline.masking.masker import QuestionMasker
+from feedback_pipeline.masking.masker import QuestionMasker, plain_question
 from feedback_pipeline.masking.slots import NO_VALUE, SlotModel, words_beside
 
 _SHORTEST = 2
-_MOST_OBSERVED = 4_096
+_MOST_OBSERVED = 1_024
 _SAMPLED = 0.5
 """A value of the sample counts half as much as one that a verified query uses."""
 _DOUBTFUL_BELOW = 4
@@ -120,7 +120,7 @@ def _note_question(
     question: str,
     labels_by_text: Mapping[str, Counter[str]],
 ) -> None:
-    question = masker.mask(question).question
+    question = plain_question(question)
     for start, end, kind in masker.spans(question):
         surface = question[start:end].strip(" \"'“”‘’«»„`")
         text = folded(surface) if kind != "known" or folded(surface) in counts else folded(surface).removesuffix("s")

@@ -64,9 +64,7 @@ class QuestionMasker:
 
     def mask(self, question: str) -> MaskedQuestion:
         """Return ``question`` with its values masked. Never raises, whatever the text is."""
-        # Half of a character pair, which JSON may carry, is no text to the automaton.
-        question = question.encode(errors="replace").decode()
-        question = _BLANKS.sub(" ", unicodedata.normalize("NFC", question)).strip()
+        question = plain_question(question)
         values, parts, end = [], [], 0
         for span in self.spans(question):
             value, label = self._value(question, span)
@@ -141,6 +139,13 @@ class QuestionMasker:
         if not sure and kind == "name":
             return None
         return order[0] if sure else _KIND_WORDS.get(kind, kind)
+
+
+def plain_question(question: str) -> str:
+    """Return a question as it is masked: composed signs, single blanks."""
+    # Half of a character pair, which JSON may carry, is no text to the automaton.
+    question = question.encode(errors="replace").decode()
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", question)).strip()
 
 
 def _is_plural(question: str, end: int) -> bool:
