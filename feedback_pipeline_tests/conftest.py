@@ -22,7 +22,7 @@ from feedback_pipeline.store.models import Base
 from feedback_pipeline_tests.defs.pipeline import Pipeline, copy_root, pipeline_at, run_samples
 from feedback_pipeline_tests.store.samples import settings_at
 
-# How long property tests look: enough examples to find what is wrong, little enough to run at every change. How long one
+# Property tests look at enough examples to find what is wrong, and few enough to run at every change. How long one
 # takes is no matter: a busy machine is no fault of the code.
 hypothesis.settings.register_profile(
     "everywhere",

@@ -6,7 +6,7 @@ is known for. Nothing is parsed: the places of the literals are known from the i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from feedback_pipeline.masking.adapted_literals import (
@@ -110,11 +110,11 @@ def adapt_or_doubt(
     return _rewritten(sql, chosen)
 
 
-def agreeing(offers: Sequence[tuple[Adaptation | None, str]]) -> list[Adaptation | None]:
+def agreeing(offers: Sequence[tuple[Adaptation | None, Hashable]]) -> list[Adaptation | None]:
     """Keep of the adaptations offered for one question those that agree with the best one.
 
     Args:
-        offers: adaptation and SQL skeleton of each example, best first.
+        offers: adaptation of each example and what tells its SQL skeleton from others, best first.
 
     """
     first = next((skeleton for adaptation, skeleton in offers if adaptation), None)

@@ -48,7 +48,8 @@ class QuestionMasker:
 
     def prepared(self) -> Self:
         """Build now what the first question would have to wait for."""
-        _ = self._automaton
+        if self._texts:
+            _ = self._automaton
         return self
 
     @property

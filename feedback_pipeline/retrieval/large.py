@@ -10,7 +10,7 @@ import pyarrow as pa
 from feedback_pipeline.masking.dictionary import ValueDictionary
 from feedback_pipeline.masking.masker import QuestionMasker
 from feedback_pipeline.retrieval.ranking import Similarities, rank
-from feedback_pipeline.retrieval.slices import matrix, skeleton_classes
+from feedback_pipeline.retrieval.slices import matrix, skeleton_classes, with_scores
 
 if TYPE_CHECKING:
     from lancedb.query import LanceVectorQueryBuilder
@@ -115,9 +115,9 @@ class LargeDatabase:
             return []
         words = np.vecdot(matrix(found, "vector"), vector)
         shape = np.vecdot(matrix(found, self._vectors[-1]), masked_vector) if len(self._vectors) > 1 else words
-        best = rank(Similarities(words, shape), skeleton_classes(found), self._paraphrases, k)
-        rows = found.drop_columns(self._vectors).take([row for row, _ in best]).to_pylist()
-        return [(row, score) for row, (_, score) in zip(rows, best, strict=True)]
+        classes = skeleton_classes(found)
+        best = rank(Similarities(words, shape), classes, self._paraphrases, k)
+        return with_scores(found.drop_columns(self._vectors), classes, best)
 
     def _skeletons(self) -> int:
         rows = self._table.search().where(_is_of(self._database_id)).select(["sql_skeleton"]).limit(None).to_arrow()

@@ -216,7 +216,7 @@ def _adapted(rows: Sequence[dict[str, Any]], asked: MaskedQuestion, masker: Ques
     for row in rows:
         literals = [_StoredLiteral(**value) for value in row["values"]]
         offer = adapt(row["sql"], literals, masker.mask(row["natural_query"]), asked)
-        offers.append((offer, row["sql_skeleton"]))
+        offers.append((offer, row["skeleton_class"]))
     return agreeing(offers)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,8 @@ from feedback_pipeline.masking.masker import QuestionMasker
 from feedback_pipeline.retrieval.ranking import Similarities, rank
 from feedback_pipeline.retrieval.shape import ShapeSpace, shape_space
 
-_UNASKED = frozenset({"vector", "masked_vector", "_distance", "weight", "row_digest"})
-_REPEATING = frozenset({"database_id", "source", "sql_skeleton"})
+_UNASKED = frozenset({"vector", "masked_vector", "_distance", "weight", "row_digest", "sql_skeleton"})
+_REPEATING = frozenset({"database_id", "source"})
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class DatabaseSlice:
         earlier release of this project are not masked: words are all they are compared by.
         """
         order = pc.sort_indices(table["example_id"])
-        rows = _answers(table).take(order)
-        vectors, classes = matrix(table, "vector")[order.to_numpy()], skeleton_classes(rows)
+        rows, classes = _answers(table).take(order), skeleton_classes(table)[order.to_numpy()]
+        vectors = matrix(table, "vector")[order.to_numpy()]
         shapes, space = vectors, ShapeSpace(None, None, 0)
         if "masked_vector" in table.column_names:
             masked = matrix(table, "masked_vector")[order.to_numpy()]
@@ -69,12 +70,10 @@ class DatabaseSlice:
         )
 
     def search(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[dict[str, Any], float]]:
-        """Return the rows that ``best`` names, each with its score."""
+        """Return the rows that ``best`` names, each with its score, and with its class as ``skeleton_class``."""
         if not self.rows.num_rows:
             return []
-        found = self.best(vector, masked_vector, k)
-        rows = self.rows.take([row for row, _ in found]).to_pylist()
-        return [(row, score) for row, (_, score) in zip(rows, found, strict=True)]
+        return with_scores(self.rows, self.classes, self.best(vector, masked_vector, k))
 
     def best(self, vector: np.ndarray, masked_vector: np.ndarray, k: int) -> list[tuple[int, float]]:
         """Return (row number, score) of the ``k`` examples most alike to a question, best first.
@@ -95,6 +94,17 @@ class DatabaseSlice:
         return rank(similarities, self.classes, self.space.paraphrases, k)
 
 
+def with_scores(
+    rows: pa.Table, classes: np.ndarray, best: Sequence[tuple[int, float]]
+) -> list[tuple[dict[str, Any], float]]:
+    """Return the rows that ``best`` names by number, with their classes and scores."""
+    found = rows.take([row for row, _ in best]).to_pylist()
+    return [
+        (values | {"skeleton_class": int(classes[row])}, score)
+        for values, (row, score) in zip(found, best, strict=True)
+    ]
+
+
 def _answers(table: pa.Table) -> pa.Table:
     """Return the columns that answers are made of; those whose values repeat hold each of them once."""
     table = table.select([name for name in table.column_names if name not in _UNASKED])
@@ -106,14 +116,14 @@ def _answers(table: pa.Table) -> pa.Table:
 
 def matrix(table: pa.Table, name: str) -> np.ndarray:
     """Return a column of vectors as float32 of shape (rows, dimension)."""
-    column = table[name].combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+    kind = table.schema.field(name).type
+    # Arrow keeps freed memory for itself, so nothing large is put together in it.
+    parts = [chunk.flatten().to_numpy().reshape(-1, kind.list_size) for chunk in table[name].chunks]
+    return np.concatenate(parts) if parts else np.empty((0, kind.list_size), np.float32)
 
 
 def skeleton_classes(table: pa.Table) -> np.ndarray:
     """Return which SQL skeleton each row has, as int32 of shape (rows,); each its own where none is noted."""
     if "sql_skeleton" not in table.column_names:
         return np.arange(table.num_rows, dtype=np.int32)
-    skeletons = table["sql_skeleton"].combine_chunks()
-    encoded = skeletons if pa.types.is_dictionary(skeletons.type) else skeletons.dictionary_encode()
-    return encoded.indices.to_numpy(zero_copy_only=False)
+    return table["sql_skeleton"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
