@@ -1,7 +1,7 @@
 """The vector is given: our search of one database beside a plain NumPy slice, FAISS and a filtered LanceDB query.
 
-What is served compares two vectors an example, words and shape. Beside the others, which compare one, our search is also
-measured where only words are known, as in an index of an earlier release.
+What is served compares two vectors an example, words and shape. Beside the others, which compare one, our search is
+also measured where only words are known, as in an index of an earlier release.
 """
 
 from collections.abc import Iterator

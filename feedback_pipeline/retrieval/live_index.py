@@ -136,7 +136,7 @@ class LiveIndexFollower:
         """Answer from another publication, once what is asked for now has been loaded from it."""
         databases = self._cache.databases() if self._live else []
         held = [opened.key_of(database_id) for database_id in databases if database_id in opened.contents]
-        self._cache.preload(held, lambda key: self._load(opened, key[1]))
+        self._cache.preload(held, lambda key: self._load_aside(opened, key[1]))
         self._live = opened
         self._cache.keep_only(lambda key: key == opened.key_of(key[1]))
         if opened.publication != self._last_opened:
@@ -149,6 +149,14 @@ class LiveIndexFollower:
         if slice_bytes(rows, live.publication.dimension, vectors=2) > self._max_bytes:
             return LargeDatabase(live.table, database_id, rows, dictionary)
         return DatabaseSlice.from_table(self._catalog.read_rows(live.table, database_id), dictionary)
+
+    def _load_aside(self, live: LiveIndex, database_id: str) -> Examples:
+        """Load what is asked for later, with a pause for those who ask now."""
+        start = time.monotonic()
+        loaded = self._load(live, database_id)
+        if self._refresh_seconds:
+            time.sleep((time.monotonic() - start) / 2)
+        return loaded
 
     def _dictionary(self, live: LiveIndex, database_id: str) -> ValueDictionary:
         key = live.dictionary_keys.get(database_id)

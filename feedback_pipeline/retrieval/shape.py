@@ -63,22 +63,24 @@ def shape_space(vectors: np.ndarray, classes: np.ndarray) -> ShapeSpace:
     paraphrases = int((sizes - 1).sum())
     if min(vectors.shape) <= DIRECTIONS:
         return ShapeSpace(None, None, paraphrases)
-    asked = _main_directions(vectors, _KNOWN_DIRECTIONS)
-    if not paraphrases:
-        return ShapeSpace(_main_directions(vectors, DIRECTIONS), asked, 0)
-    repeated = sizes[members] > 1
-    scales = _whitening(_deviations(vectors[repeated], members[repeated], sizes), paraphrases)
-    return ShapeSpace(scales @ _main_directions(_unit(vectors @ scales), DIRECTIONS), asked, paraphrases)
+    if paraphrases:
+        repeated = sizes[members] > 1
+        scales = _whitening(_deviations(vectors[repeated], members[repeated], sizes), paraphrases)
+        transform = scales @ _main_directions(_unit(vectors @ scales))
+    else:
+        transform = _main_directions(vectors)
+    asked, _ = np.linalg.qr(transform[:, :_KNOWN_DIRECTIONS])
+    return ShapeSpace(transform, asked, paraphrases)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32(1e-12))
 
 
-def _main_directions(vectors: np.ndarray, count: int) -> np.ndarray:
-    """Return an orthonormal basis of the directions that hold most of the vectors' length: principal components."""
+def _main_directions(vectors: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the DIRECTIONS that hold most of the vectors' length: principal components."""
     _, directions = np.linalg.eigh(vectors.T @ vectors)
-    return np.ascontiguousarray(directions[:, : -count - 1 : -1])
+    return np.ascontiguousarray(directions[:, : -DIRECTIONS - 1 : -1])
 
 
 def _deviations(vectors: np.ndarray, members: np.ndarray, sizes: np.ndarray) -> np.ndarray:
