@@ -103,14 +103,14 @@ class OpenAiGenerator:
             raise GeneratorError(f"set {_KEY}, or name an endpoint that needs no key with --base-url")
         self.name = f"openai ({model})"
         self._errors: Any = openai
-        self._model = model
+        self._model, self._has_answered = model, False
         self._client = openai.OpenAI(api_key=key, base_url=base_url, timeout=timeout_s, max_retries=retries)
 
     def answer(self, task: Task) -> Generated:
         """Return the SQL in the model's answer, without fences and words around it; failures by their kind.
 
         Raises:
-            GeneratorError: the endpoint refuses the key or does not know the model.
+            GeneratorError: the endpoint refuses the key, does not know the model, or has given no answer at all so far.
 
         """
         try:
@@ -118,6 +118,7 @@ class OpenAiGenerator:
         except (self._errors.APIError, ValueError) as error:
             # ValueError: what came is no JSON, which the library does not turn into an error of its own.
             return Generated(failure=self._kind(error))
+        self._has_answered = True
         return _sql_of(answer, task.dialect)
 
     def _kind(self, error: Exception) -> str:
@@ -131,7 +132,10 @@ class OpenAiGenerator:
             return f"HTTP {status}"
         if isinstance(error, self._errors.APITimeoutError):
             return "timed out"
-        return "no connection" if isinstance(error, self._errors.APIConnectionError) else "unreadable answer"
+        kind = "no connection" if isinstance(error, self._errors.APIConnectionError) else "unreadable answer"
+        if not self._has_answered:
+            raise GeneratorError(f"{self._client.base_url} gives {kind}: check --base-url ({error})") from error
+        return kind
 
     def close(self) -> None:
         """Close the connections."""

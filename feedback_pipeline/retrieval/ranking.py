@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MARGIN = 0.06
+MARGIN = 0.08
 """So much more alike in shape than in words an example has to be, while no paraphrases vouch for shapes."""
 _TRUSTED_AFTER = 50.0
 """So many paraphrases halve the margin."""

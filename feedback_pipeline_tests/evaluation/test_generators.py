@@ -88,7 +88,6 @@ def test_fences_and_words_around_the_sql_are_taken_away() -> None:
         (Answer("SELECT 1, 2, 3", finish_reason="length"), "cut off"),
         (Answer(raw=b'{"choices": []}'), "empty answer"),
         (Answer(raw=b'{"choices": [{"message": null}]}'), "empty answer"),
-        (Answer(raw=b"<html>"), "unreadable answer"),
     ],
 )
 def test_every_failure_has_a_name(answer: Answer, failure: str) -> None:
@@ -99,13 +98,31 @@ def test_an_endpoint_that_takes_too_long_is_given_up() -> None:
     assert answered(Answer("SELECT 1", delay_s=30), timeout_s=0.3)[0] == Generated(failure="timed out")
 
 
-def test_an_endpoint_that_is_not_there_is_named() -> None:
+def test_an_endpoint_that_is_not_there_ends_the_measurement() -> None:
     with endpoint(lambda _: Answer()) as served:
         url = served.url
 
     generator = OpenAiGenerator("m", url, retries=0)
 
-    assert generator.answer(TASK) == Generated(failure="no connection")
+    with pytest.raises(GeneratorError, match=rf"{url}.* gives no connection: check --base-url"):
+        generator.answer(TASK)
+    generator.close()
+
+
+def test_an_endpoint_that_speaks_otherwise_ends_the_measurement() -> None:
+    with pytest.raises(GeneratorError, match="gives unreadable answer: check --base-url"):
+        answered(Answer(raw=b"<html>"))
+
+
+def test_an_endpoint_that_goes_away_fails_the_tasks_it_is_away_for() -> None:
+    answers = iter([Answer("SELECT 1"), Answer(raw=b"<html>")])
+    with endpoint(lambda _: next(answers)) as served:
+        generator = OpenAiGenerator("m", served.url, retries=0)
+        found = [generator.answer(TASK), generator.answer(TASK)]
+
+    found.append(generator.answer(TASK))
+
+    assert [one.failure for one in found] == [None, "unreadable answer", "no connection"]
     generator.close()
 
 
