@@ -184,6 +184,8 @@ class _Search:
     def __init__(self, side: Side, held_out: pa.Array):
         self._rows = side.rows.filter(pc.invert(pc.is_in(side.rows["example_id"], value_set=held_out)))
         self._side = side
+        columns = (self._rows[name].to_pylist() for name in ("example_id", "sql_skeleton"))
+        self._skeletons: dict[str, str] = dict(zip(*columns, strict=True))
         self._slices: dict[str, DatabaseSlice] = {}
         self._vectors: dict[str, np.ndarray] = {}
 
@@ -206,7 +208,8 @@ class _Search:
         """Return the SQL skeletons of the first ``k`` examples for a probe that was prepared."""
         examples = self._slices[probe.database_id]
         best = examples.best(self._vectors[probe.natural_query], self._vectors[self._masked(probe)], k)
-        return examples.rows["sql_skeleton"].take([row for row, _ in best]).to_pylist()
+        found = examples.rows["example_id"].take([row for row, _ in best]).to_pylist()
+        return [self._skeletons[example_id] for example_id in found]
 
     def _masked(self, probe: Probe) -> str:
         return self._slices[probe.database_id].masker.mask(probe.natural_query).text
