@@ -27,7 +27,7 @@ class Similarities:
     Attributes:
         words: of the questions as they stand.
         shape: of the masked questions, as far as the shape space knows them.
-        known: which share of the masked question the shape space knows, from 0 to 1.
+        known: how much of the masked question is about what the database is asked, from 0 to 1.
     """
 
     words: np.ndarray
@@ -54,8 +54,8 @@ def rank(similarities: Similarities, classes: np.ndarray, paraphrases: int, k: i
     order = np.arange(len(rows))
     if paraphrases >= _DIVERSE_AFTER:
         order = np.sort(_one_of_each_first(classes[rows], k)[:k])
-    scores = np.round(scores * _scale(similarities, paraphrases, rows[0]), _DIGITS)
-    return [(int(rows[place]), float(scores[place])) for place in order[:k]]
+    scale = _scale(similarities, paraphrases, rows[0])
+    return [(int(rows[place]), round(float(scores[place]) * scale, _DIGITS)) for place in order[:k]]
 
 
 def fused(similarities: Similarities, paraphrases: int) -> np.ndarray:

@@ -19,6 +19,7 @@ _SHRINKAGE = 1_000.0
 """So many pairs of paraphrases weigh as much as the assumption that all directions matter alike."""
 _MOST_ROWS = 4_096
 """More rows tell hardly more, and cost loading time."""
+_LEAST_LENGTH = np.float32(1e-12)
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class ShapeSpace:
 
     Attributes:
         transform: float32 of shape (dimension, DIRECTIONS), or None where vectors are compared as they are.
-        asked: an orthonormal basis of what the questions of the database are about: float32 of shape
-            (dimension, _KNOWN_DIRECTIONS), or None where that is not known.
+        asked: a basis of what the questions of the database are about, in which half of them are longer than 1: float32
+            of shape (dimension, _KNOWN_DIRECTIONS), or None where that is not known.
         paraphrases: how many examples repeat the skeleton of another one.
     """
 
@@ -46,7 +47,7 @@ class ShapeSpace:
         return vectors if self.transform is None else _unit(vectors @ self.transform)
 
     def known_share(self, vector: np.ndarray) -> float:
-        """Return which share of the length of a masked vector is about what the database is asked: from 0 to 1."""
+        """Return how much of a masked vector is about what the database is asked: 0 nothing, 1 as much as usual."""
         return 1.0 if self.asked is None else min(float(np.linalg.norm(vector @ self.asked)), 1.0)
 
 
@@ -70,11 +71,12 @@ def shape_space(vectors: np.ndarray, classes: np.ndarray) -> ShapeSpace:
     else:
         transform = _main_directions(vectors)
     asked, _ = np.linalg.qr(transform[:, :_KNOWN_DIRECTIONS])
-    return ShapeSpace(transform, asked, paraphrases)
+    usual = np.median(np.linalg.norm(vectors @ asked, axis=1))
+    return ShapeSpace(transform, asked / max(usual, _LEAST_LENGTH), paraphrases)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32(1e-12))
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _LEAST_LENGTH)
 
 
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
