@@ -1,6 +1,7 @@
 """What answers a question with SQL: the nearest example's own SQL, or a model behind an OpenAI-compatible endpoint."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -115,11 +116,12 @@ class OpenAiGenerator:
         """
         try:
             answer = self._client.chat.completions.create(model=self._model, temperature=0, messages=[*_messages(task)])
+            choice = _choice_of(answer)
         except (self._errors.APIError, ValueError) as error:
             # ValueError: what came is no JSON, which the library does not turn into an error of its own.
             return Generated(failure=self._kind(error))
         self._has_answered = True
-        return _sql_of(answer, task.dialect)
+        return _sql_of(choice, task.dialect)
 
     def _kind(self, error: Exception) -> str:
         """Return the kind of a failure. Raises GeneratorError for those that every task would meet."""
@@ -152,8 +154,15 @@ def _messages(task: Task) -> Sequence[Any]:
     )
 
 
-def _sql_of(answer: Any, dialect: str) -> Generated:
-    choice = next(iter(getattr(answer, "choices", None) or ()), None)
+def _choice_of(answer: Any) -> Any:
+    """Return the first choice of a chat completion. Raises ValueError where the answer is none."""
+    choices = getattr(answer, "choices", None)
+    if not isinstance(choices, list) or not choices:
+        raise ValueError("it is no chat completion")
+    return choices[0]
+
+
+def _sql_of(choice: Any, dialect: str) -> Generated:
     if getattr(choice, "finish_reason", None) == "length":
         return Generated(failure="cut off")
     content = getattr(getattr(choice, "message", None), "content", None)
@@ -167,7 +176,8 @@ def generate_all(
     """Answer all tasks, at most ``concurrency`` at a time, in their order.
 
     Raises:
-        GeneratorError: no task could ever be answered; what waits is not begun.
+        GeneratorError: no task could ever be answered, then what waits is not begun; or none was, although no examples
+            are needed for it.
 
     """
     answers = []
@@ -179,4 +189,13 @@ def generate_all(
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
+    _refuse_silence(generator, answers)
     return answers
+
+
+def _refuse_silence(generator: Generator, answers: Sequence[Generated]) -> None:
+    """Raise where nothing at all was answered: that tells of the endpoint, not of the examples."""
+    failures = Counter(answer.failure for answer in answers if answer.failure)
+    if answers and failures.total() == len(answers) and not generator.needs_examples:
+        listed = ", ".join(f"{failure}: {count}" for failure, count in failures.most_common())
+        raise GeneratorError(f"{generator.name} has answered none of {len(answers)} questions ({listed})")

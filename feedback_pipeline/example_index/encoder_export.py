@@ -15,7 +15,7 @@ import numpy as np
 
 from feedback_pipeline.curation.encoder import SentenceEncoder, load_model, model_folder
 from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder, encoder_folder
-from feedback_pipeline.tables.files import filesystem, write_bytes, write_json
+from feedback_pipeline.tables.files import filesystem, read_json, write_bytes, write_json
 
 _PROBES = ["How many orders came from Berlin?", "top 5", "list " * 300]
 _TOLERANCE = 1e-3
@@ -33,14 +33,22 @@ def export_encoder(root: str, encoder: SentenceEncoder) -> str:
 
     """
     folder = encoder_folder(root, encoder.fingerprint)
-    fs, inner = filesystem(f"{folder}/{ENCODER_FILES[-1]}")
-    if not fs.exists(inner):
+    if not _is_whole(folder):
         with tempfile.TemporaryDirectory() as scratch:
             _export_to(Path(scratch), encoder)
             _compare(Path(scratch), encoder)
             for name in (WEIGHTS_FILE, *ENCODER_FILES):
                 write_bytes(f"{folder}/{name}", (Path(scratch) / name).read_bytes())
     return folder
+
+
+def _is_whole(folder: str) -> bool:
+    """Tell whether all files of a published encoder are there; one of an earlier release has fewer."""
+    facts = read_json(f"{folder}/{ENCODER_FILES[-1]}")
+    if not isinstance(facts, dict):
+        return False
+    fs, inner = filesystem(folder)
+    return all(fs.exists(f"{inner}/{name}") for name in (*ENCODER_FILES, *facts.get("further_files", [])))
 
 
 def _export_to(folder: Path, encoder: SentenceEncoder) -> None:

@@ -39,7 +39,19 @@ class FairLimit:
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
-        turn.acquire()
+        try:
+            turn.acquire()
+        except BaseException:
+            # Ctrl-C: whoever no longer waits must not be handed a slot.
+            self._give_up(turn)
+            raise
+
+    def _give_up(self, turn: threading.Lock) -> None:
+        with self._guard:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                return
+        self.leave()
 
     def __exit__(self, *_error: object) -> None:
         self.leave()

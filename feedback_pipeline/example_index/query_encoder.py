@@ -4,8 +4,8 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,7 @@ class QueryEncoder:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         model = str(folder / "model.onnx")
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._limit = FairLimit(_processors())
-        self._beside = ThreadPoolExecutor(_processors(), thread_name_prefix="second-text")
+        self._process, self._slots = os.getpid(), FairLimit(_processors())
 
     def encode(self, text: str) -> np.ndarray:
         """Return the unit vector of one text: float32 of shape (dimension,)."""
@@ -87,15 +86,14 @@ class QueryEncoder:
         Each is embedded on a processor of its own where two are free; else both in one go, which takes 1.4 times as
         long as one, for most of the time goes into reading the weights. The two ways differ in the last digits.
         """
-        with self._limit:
-            if not self._limit.enter_if_free():
-                vectors = self._run(self._inputs([first, second]))
-                return vectors[0], vectors[1]
-            try:
-                beside = self._beside.submit(self._run, self._inputs([second]))
-                return self._run(self._inputs([first]))[0], beside.result()[0]
-            finally:
-                self._limit.leave()
+        limit = self._limit
+        with limit:
+            if limit.enter_if_free():
+                try:
+                    return self._run_apart(first, second)
+                finally:
+                    limit.leave()
+            return self._run_in_one_go(first, second)
 
     def encode_all(self, texts: list[str]) -> np.ndarray:
         """Return the unit vectors of some texts: float32 of shape (len(texts), dimension)."""
@@ -111,8 +109,38 @@ class QueryEncoder:
             inputs["attention_mask"][row, : len(tokens)] = tokens.attention_mask
         return inputs
 
+    @property
+    def _limit(self) -> FairLimit:
+        """So many texts at a time; a forked process has slots of its own, whoever held some when it was forked."""
+        if self._process != os.getpid():
+            self._process, self._slots = os.getpid(), FairLimit(_processors())
+        return self._slots
+
+    def _run_apart(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+        """Embed the second text in a thread of its own: unlike a pool's, it is there after a fork and at the end."""
+        beside: Future[np.ndarray] = Future()
+        inputs = self._inputs([second])
+        try:
+            threading.Thread(target=_into, args=(beside, self._run, inputs), daemon=True).start()
+        except RuntimeError:
+            # There are too many threads already, or the interpreter is about to end.
+            return self._run_in_one_go(first, second)
+        return self._run(self._inputs([first]))[0], beside.result()[0]
+
+    def _run_in_one_go(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+        vectors = self._run(self._inputs([first, second]))
+        return vectors[0], vectors[1]
+
     def _run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         return np.asarray(self._session.run(None, inputs)[0])
+
+
+def _into(future: Future[np.ndarray], run: Callable[[dict[str, np.ndarray]], np.ndarray], inputs: Any) -> None:
+    """Put the result of a call into ``future``, or what it raises."""
+    try:
+        future.set_result(run(inputs))
+    except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+        future.set_exception(error)
 
 
 def _refuse_missing(folder: Path, names: Iterable[str]) -> None:

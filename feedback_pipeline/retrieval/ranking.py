@@ -55,7 +55,8 @@ def rank(similarities: Similarities, classes: np.ndarray, paraphrases: int, k: i
     if paraphrases >= _DIVERSE_AFTER:
         order = np.sort(_one_of_each_first(classes[rows], k)[:k])
     scale = _scale(similarities, paraphrases, rows[0])
-    return [(int(rows[place]), round(float(scores[place]) * scale, _DIGITS)) for place in order[:k]]
+    # Adding nothing makes minus zero zero.
+    return [(int(rows[place]), round(float(scores[place]) * scale, _DIGITS) + 0.0) for place in order[:k]]
 
 
 def fused(similarities: Similarities, paraphrases: int) -> np.ndarray:
@@ -76,7 +77,7 @@ def _scale(similarities: Similarities, paraphrases: int, best: int) -> float:
     words, shape = float(similarities.words[best]), float(similarities.shape[best])
     margin = float(_margin(paraphrases))
     here, whole = (max(words, known * shape - margin) for known in (1.0, float(similarities.known)))
-    return min(whole / here, 1.0) if here > 0 else 1.0
+    return min(max(whole, 0.0) / here, 1.0) if here > 0 else 1.0
 
 
 def _best(scores: np.ndarray, words: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

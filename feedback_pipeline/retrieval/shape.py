@@ -19,6 +19,8 @@ _SHRINKAGE = 1_000.0
 """So many pairs of paraphrases weigh as much as the assumption that all directions matter alike."""
 _MOST_ROWS = 4_096
 """More rows tell hardly more, and cost loading time."""
+_LEAST_SHARE = 1e-5
+"""Directions that hold less, beside the main one, are what float32 leaves over."""
 _LEAST_LENGTH = np.float32(1e-12)
 
 
@@ -27,9 +29,9 @@ class ShapeSpace:
     """Where the shapes of one database are compared, and how much evidence that rests on.
 
     Attributes:
-        transform: float32 of shape (dimension, DIRECTIONS), or None where vectors are compared as they are.
+        transform: float32 of shape (dimension, up to DIRECTIONS), or None where vectors are compared as they are.
         asked: a basis of what the questions of the database are about, in which half of them are longer than 1: float32
-            of shape (dimension, _KNOWN_DIRECTIONS), or None where that is not known.
+            of shape (dimension, up to _KNOWN_DIRECTIONS), or None where that is not known.
         paraphrases: how many examples repeat the skeleton of another one.
     """
 
@@ -80,9 +82,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of the DIRECTIONS that hold most of the vectors' length: principal components."""
-    _, directions = np.linalg.eigh(vectors.T @ vectors)
-    return np.ascontiguousarray(directions[:, : -DIRECTIONS - 1 : -1])
+    """Return an orthonormal basis of the directions that hold most of the vectors' length: principal components.
+
+    They are at most DIRECTIONS; those in which the vectors have hardly any length are chance, another on each machine.
+    """
+    lengths, directions = np.linalg.eigh(vectors.T @ vectors)
+    count = min(DIRECTIONS, max(1, int((lengths > _LEAST_SHARE * lengths[-1]).sum())))
+    return np.ascontiguousarray(directions[:, : -count - 1 : -1])
 
 
 def _deviations(vectors: np.ndarray, members: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -86,7 +86,6 @@ def test_fences_and_words_around_the_sql_are_taken_away() -> None:
         (Answer(""), "empty answer"),
         (Answer(None), "empty answer"),
         (Answer("SELECT 1, 2, 3", finish_reason="length"), "cut off"),
-        (Answer(raw=b'{"choices": []}'), "empty answer"),
         (Answer(raw=b'{"choices": [{"message": null}]}'), "empty answer"),
     ],
 )
@@ -109,9 +108,19 @@ def test_an_endpoint_that_is_not_there_ends_the_measurement() -> None:
     generator.close()
 
 
-def test_an_endpoint_that_speaks_otherwise_ends_the_measurement() -> None:
+@pytest.mark.parametrize("raw", [b"<html>", b"{}", b"[]", b"null", b'{"choices": []}'])
+def test_an_endpoint_that_speaks_otherwise_ends_the_measurement(raw: bytes) -> None:
     with pytest.raises(GeneratorError, match="gives unreadable answer: check --base-url"):
-        answered(Answer(raw=b"<html>"))
+        answered(Answer(raw=raw))
+
+
+@pytest.mark.parametrize(("answer", "said"), [(Answer(status=405), "HTTP 405: 3"), (Answer(status=500), "HTTP 500: 3")])
+def test_where_nothing_is_answered_the_measurement_ends(answer: Answer, said: str) -> None:
+    with endpoint(lambda _: answer) as served:
+        generator = OpenAiGenerator("m", served.url, retries=0)
+        with pytest.raises(GeneratorError, match=rf"answered none of 3 questions \({said}\)"):
+            generate_all(generator, [TASK] * 3, concurrency=2, progress=lambda *_: None)
+        generator.close()
 
 
 def test_an_endpoint_that_goes_away_fails_the_tasks_it_is_away_for() -> None:

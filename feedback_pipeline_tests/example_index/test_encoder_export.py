@@ -1,6 +1,10 @@
 """The exported query encoder embeds like the model it came from."""
 
+import multiprocessing
+import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,6 +52,54 @@ def test_two_texts_embedded_together_have_the_vectors_of_each_alone(exported_roo
 
     for pair, vectors in zip(pairs, found, strict=True):
         assert np.abs(np.stack(vectors) - exported.encode_all(list(pair))).max() < 1e-5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_process_embeds_pairs_too(exported_root: Path):
+    exported = open_encoder(str(exported_root), SentenceEncoder().fingerprint)
+    exported.encode_pair("orders", "orders from [city]")
+
+    def ask() -> None:
+        sender.send(exported.encode_pair("orders", "orders from [city]"))
+
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with exported._limit:
+        child = multiprocessing.get_context("fork").Process(target=ask, daemon=True)
+        child.start()
+    assert receiver.poll(60)
+    vectors = receiver.recv()
+    child.join(60)
+
+    assert np.abs(np.stack(vectors) - exported.encode_all(["orders", "orders from [city]"])).max() < 1e-5
+
+
+def test_pairs_are_embedded_while_the_interpreter_ends(exported_root: Path):
+    program = """
+import sys, threading, time
+from feedback_pipeline.example_index.query_encoder import open_encoder
+encoder = open_encoder(*sys.argv[1:])
+encoder.encode_pair("a", "b")
+def late():
+    time.sleep(0.5)
+    print(len(encoder.encode_pair("orders", "orders from [city]")))
+threading.Thread(target=late).start()
+"""
+    arguments = [sys.executable, "-c", program, str(exported_root), SentenceEncoder().fingerprint]
+
+    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+
+    assert (ended.returncode, ended.stdout) == (0, "2\n"), ended.stderr
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, "model.onnx", "tokenizer.json"])
+def test_an_encoder_that_lost_a_file_is_exported_again(exported_root: Path, tmp_path: Path, name: str):
+    encoder = SentenceEncoder()
+    shutil.copytree(exported_root / "encoders", tmp_path / "encoders")
+    (tmp_path / "encoders" / encoder.fingerprint / name).unlink()
+
+    export_encoder(str(tmp_path), encoder)
+
+    assert open_encoder(str(tmp_path), encoder.fingerprint).dimension == encoder.dimension
 
 
 def test_missing_weights_are_named_with_the_way_out(exported_root: Path, tmp_path: Path):

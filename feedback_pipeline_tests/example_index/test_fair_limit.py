@@ -57,3 +57,25 @@ def test_an_error_inside_gives_the_slot_back():
     with limit:
         assert limit._free == 0
     assert limit._free == 1
+
+
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_who_is_interrupted_while_waiting_takes_no_slot_away(is_handed_over: bool):
+    limit, turn = FairLimit(1), threading.Lock()
+    if not is_handed_over:
+        limit._waiting.append(turn)
+    limit._free = 0
+
+    limit._give_up(turn)
+
+    assert not limit._waiting
+    assert limit._free == int(is_handed_over)
+
+
+def test_a_slot_is_taken_without_waiting_only_where_one_is_free():
+    limit = FairLimit(1)
+
+    assert limit.enter_if_free()
+    assert not limit.enter_if_free()
+    limit.leave()
+    assert limit.enter_if_free()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedback_pipeline.retrieval.ranking import MARGIN, Similarities, fused, rank
@@ -48,17 +48,23 @@ def test_second_examples_fill_what_is_left():
 @settings(max_examples=200, deadline=None, database=None)
 @given(
     st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32), st.integers(0, 4)), max_size=100),
+    st.floats(0, 1),
     st.integers(0, 100),
     st.integers(1, 120),
 )
-def test_ranks_are_distinct_rows_best_first(points: list[tuple[float, float, int]], paraphrases: int, k: int):
+@example([(-0.1, 0.09, 0), (-0.5, -0.3, 1), (-0.3, -0.3, 2)], 0.3, 0, 3)
+def test_ranks_are_distinct_rows_best_first(
+    points: list[tuple[float, float, int]], known: float, paraphrases: int, k: int
+):
     words, shape, skeletons = ([point[part] for point in points] for part in range(3))
+    alike = Similarities(np.array(words, np.float32), np.array(shape, np.float32), known)
 
-    found = rank(similarities(words, shape), np.array(skeletons, int), paraphrases, k)
+    found = rank(alike, np.array(skeletons, int), paraphrases, k)
 
     rows, scores = [row for row, _ in found], [score for _, score in found]
     assert len(set(rows)) == len(rows) == min(k, len(points))
     assert scores == sorted(scores, reverse=True)
+    assert all(-1.1 <= score <= 1 for score in scores)
 
 
 @settings(max_examples=200, deadline=None, database=None)
@@ -152,3 +158,13 @@ def test_a_question_the_space_knows_nothing_of_is_no_division_by_zero():
 
     assert not space.of(nothing).any()
     assert space.known_share(nothing) == 0
+
+
+def test_directions_of_which_the_vectors_have_nothing_are_left_out():
+    few = np.random.default_rng(3).normal(size=(6, 100)).astype(np.float32)
+    vectors = np.repeat(few / np.linalg.norm(few, axis=1, keepdims=True), 12, axis=0)
+
+    space = shape_space(vectors, np.arange(len(vectors)))
+
+    assert space.of(vectors).shape == (72, 6)
+    assert np.abs(space.of(vectors) @ space.of(vectors).T - vectors @ vectors.T).max() < 1e-4
