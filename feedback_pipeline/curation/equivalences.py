@@ -55,6 +55,9 @@ def _push_down(negation: exp.Expr) -> None:
     inner = negation.this.unnest()
     kind = type(inner)
     if kind in _OPPOSITE:
+        if isinstance(inner.this, exp.Predicate) or isinstance(inner.expression, exp.Predicate):
+            # Of "a BETWEEN b AND c < d" SQLite and Postgres take other parts together; as it stands it means the same.
+            return
         negation.replace(exp.Paren(this=_OPPOSITE[kind](this=inner.this, expression=inner.expression)))
     elif isinstance(inner, exp.And | exp.Or):
         sides = [exp.Not(this=exp.Paren(this=side)) for side in (inner.this, inner.expression)]
