@@ -44,7 +44,11 @@ def export_encoder(root: str, encoder: SentenceEncoder) -> str:
 
 def _is_whole(folder: str) -> bool:
     """Tell whether all files of a published encoder are there; one of an earlier release has fewer."""
-    facts = read_json(f"{folder}/{ENCODER_FILES[-1]}")
+    try:
+        facts = read_json(f"{folder}/{ENCODER_FILES[-1]}")
+    except ValueError:
+        # Cut short: what it describes cannot be opened, so it is written anew.
+        return False
     if not isinstance(facts, dict):
         return False
     fs, inner = filesystem(folder)

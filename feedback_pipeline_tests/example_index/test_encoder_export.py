@@ -102,6 +102,16 @@ def test_an_encoder_that_lost_a_file_is_exported_again(exported_root: Path, tmp_
     assert open_encoder(str(tmp_path), encoder.fingerprint).dimension == encoder.dimension
 
 
+def test_an_encoder_whose_facts_were_cut_short_is_exported_again(exported_root: Path, tmp_path: Path):
+    encoder = SentenceEncoder()
+    shutil.copytree(exported_root / "encoders", tmp_path / "encoders")
+    (tmp_path / "encoders" / encoder.fingerprint / "encoder.json").write_text('{"dimension": 3')
+
+    export_encoder(str(tmp_path), encoder)
+
+    assert open_encoder(str(tmp_path), encoder.fingerprint).dimension == encoder.dimension
+
+
 def test_missing_weights_are_named_with_the_way_out(exported_root: Path, tmp_path: Path):
     folder = exported_root / "encoders" / SentenceEncoder().fingerprint
     for name in ENCODER_FILES:
