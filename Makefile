@@ -77,7 +77,7 @@ $(VENV):
 
 $(BASE): $(VENV) $(INPUTS)
 	@echo "==> installing the project into .venv (the first time takes a few minutes)"
-	@$(PIP) -e .
+	@$(PIP) -e '.[pipeline]'
 	@touch $@
 
 $(DEV): $(VENV) $(INPUTS)

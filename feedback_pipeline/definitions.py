@@ -9,6 +9,7 @@ from feedback_pipeline.defs.io_manager import StageTableIOManager
 from feedback_pipeline.defs.jobs import JOBS
 from feedback_pipeline.defs.quality import QUALITY_CHECKS
 from feedback_pipeline.defs.recall import recall_of_probes
+from feedback_pipeline.defs.release_notice import push_to_hub
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.defs.schedules import nightly_schedule
 from feedback_pipeline.defs.sensors import SENSORS
@@ -18,7 +19,7 @@ _feedback = Feedback()
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([review, raw, curation, serving, training, insight, erasure]),
     asset_checks=[*ALL_CHECKS, recall_of_probes, *QUALITY_CHECKS],
-    jobs=JOBS,
+    jobs=[*JOBS, push_to_hub],
     schedules=[nightly_schedule],
     sensors=SENSORS,
     resources={"feedback": _feedback, "io_manager": StageTableIOManager(feedback=_feedback)},

@@ -100,6 +100,21 @@ counts them), signs that hide or reorder text removed. ``canonical_sql`` is that
 
 CHECKED_FEEDBACK = pa.schema([*SUBMISSIONS, *CHECK_RESULTS])
 
+EVIDENCE_LEVELS = ("parsed", "resolved", "executed")
+"""How far an answer has been proven, weakest first: it reads as SQL, its names are in the schema, it has been run."""
+
+EVIDENCE = (
+    pa.field("evidence", pa.string(), nullable=False),
+    pa.field("schema_fingerprint", pa.string()),
+    pa.field("results_differ", pa.bool_()),
+    pa.field("difference", pa.string()),
+)
+"""What is known of a correction beyond its words (``curation.evidence``).
+
+``evidence`` is how far the answer has been proven (EVIDENCE_LEVELS), ``schema_fingerprint`` identifies the schema. ``results_differ`` tells whether generated and verified SQL have
+been seen to give different results, null where it cannot be told; ``difference`` says in words what was seen.
+"""
+
 VERIFIED_FEEDBACK = pa.schema(
     [
         pa.field("feedback_id", pa.string(), nullable=False),
@@ -115,11 +130,15 @@ VERIFIED_FEEDBACK = pa.schema(
         pa.field("user_hash", pa.string()),
         pa.field("source", pa.string(), nullable=False),
         pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("verified_at", TIMESTAMP, nullable=False),
+        *EVIDENCE,
     ]
 )
-"""Corrections a reviewer stands behind, in their safe texts; ``generated_sql`` is kept only as evidence."""
+"""Corrections a reviewer stands behind, in their safe texts; ``generated_sql`` is kept only as evidence.
 
-DEDUPED_FEEDBACK = pa.schema(
+``verified_at`` is when the decision fell that holds now."""
+
+EXAMPLES = pa.schema(
     [
         pa.field("example_id", pa.string(), nullable=False),
         pa.field("database_id", pa.string(), nullable=False),
@@ -135,9 +154,23 @@ DEDUPED_FEEDBACK = pa.schema(
         pa.field("cluster_id", pa.string(), nullable=False),
     ]
 )
-"""One row per distinct (database, canonical question, canonical SQL).
+"""What retrieval needs of a distinct (database, canonical question, canonical SQL).
 
 ``weight`` counts distinct users, each with at most their capped share (``curation.weighting``)."""
+
+DEDUPED_FEEDBACK = pa.schema(
+    [
+        *EXAMPLES,
+        pa.field("contributors", pa.int32(), nullable=False),
+        pa.field("verified_at", TIMESTAMP, nullable=False),
+        *EVIDENCE,
+    ]
+)
+"""One row per distinct example, with what a dataset tells of where it comes from.
+
+``contributors`` counts distinct users, all feedback without a user as one; ``verified_at`` is when the first of its
+feedback was verified. ``evidence`` and ``schema_fingerprint`` are those of the feedback that speaks,
+``results_differ`` and ``difference`` those of the one that ``generated_sql`` is from."""
 
 DROPPED = pa.schema(
     [
@@ -197,12 +230,12 @@ VALUES = pa.list_(
 
 MASKED_FEEDBACK = pa.schema(
     [
-        *DEDUPED_FEEDBACK,
+        *EXAMPLES,
         pa.field("masked_query", pa.string(), nullable=False),
         pa.field("values", VALUES, nullable=False),
     ]
 )
-"""Deduped rows with the question of which the values are masked, and the values of the SQL."""
+"""Examples with the question of which the values are masked, and the values of the SQL."""
 
 
 def embedded_feedback(dimension: int) -> pa.Schema:

@@ -4,15 +4,19 @@ Variables are named ``FEEDBACK_<FIELD>`` and may stand in a ``.env`` file. All h
 to try the project on one machine.
 """
 
+import base64
+import binascii
 import os
+import re
 from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 QUIET = {
@@ -31,7 +35,9 @@ QUIET = {
 class Settings(BaseSettings):
     """All settings of one deployment."""
 
-    model_config = SettingsConfigDict(env_prefix="FEEDBACK_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FEEDBACK_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     storage_root: str = Field(default="data", description="Folder or fsspec URL that holds tables, index and releases.")
     database_url: str | None = Field(
@@ -94,6 +100,25 @@ class Settings(BaseSettings):
     )
     validation_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the validation split.")
     test_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the test split.")
+    dataset_min_weight: float = Field(
+        default=0.0, ge=0, description="Examples that weigh less are left out of datasets; the index keeps them."
+    )
+    dataset_min_evidence: Literal["parsed", "resolved", "executed"] = Field(
+        default="parsed", description="How far an answer must have been proven to get into a dataset."
+    )
+    dataset_max_question_chars: int = Field(
+        default=0, ge=0, description="Examples with longer questions are left out of datasets; 0 takes all."
+    )
+    dataset_max_rows_per_user: int = Field(
+        default=10_000, ge=0, description="Dataset rows that only one user stands behind, per user; 0 takes all."
+    )
+    prompt_templates: str | None = Field(
+        default=None,
+        description="Folder of the prompt templates of datasets; default: those that come with the package.",
+    )
+    prompt_schema_chars: int = Field(
+        default=6_000, ge=100, description="Longer database schemas are pruned in the prompts of datasets."
+    )
     vector_index_min_rows: int = Field(
         default=100_000, ge=256, description="Rows of one database from which an approximate vector index is built."
     )
@@ -162,6 +187,25 @@ class Settings(BaseSettings):
         description="Columns never sampled, as patterns of database.table.column such as *.patients.*, with commas.",
     )
 
+    keep_dataset_versions: int = Field(
+        default=30,
+        ge=0,
+        description="Newest versions of each dataset whose data is kept, beside pinned ones; 0 keeps all.",
+    )
+    release_webhook_urls: SecretStr = Field(
+        default=SecretStr(""), description="Where new dataset versions are posted as JSON, separated by commas."
+    )
+    release_webhook_secret: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="Secret those posts are signed with: whsec_ and 24 or more random bytes in base64.",
+    )
+    hub_dataset_repo: str | None = Field(
+        default=None, description="Hugging Face repository new dataset versions are pushed to, such as org/{name}."
+    )
+    hub_token: SecretStr | None = Field(default=None, description="Token with write access to that repository.")
+    hub_private: bool = Field(default=True, description="Whether that repository has to be private.")
+
     @field_validator("storage_root")
     @classmethod
     def _absolute_when_local(cls, value: str) -> str:
@@ -191,6 +235,35 @@ class Settings(BaseSettings):
                 raise ValueError(f"{item!r} is no address such as 10.0.0.7, no network such as 10.0.0.0/8") from error
         return ",".join(listed)
 
+    @field_validator("release_webhook_urls")
+    @classmethod
+    def _web_addresses(cls, value: SecretStr) -> SecretStr:
+        listed = [item.strip() for item in value.get_secret_value().split(",") if item.strip()]
+        for number, item in enumerate(listed, 1):
+            if not _is_web_address(item):
+                # The address itself may hold a password, so it is not repeated.
+                raise ValueError(f"item {number} is no address such as https://example.com/hook")
+        return SecretStr(",".join(dict.fromkeys(listed)))
+
+    @field_validator("release_webhook_secret")
+    @classmethod
+    def _a_signing_secret(cls, value: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        urls = others.data.get("release_webhook_urls")
+        if value is None or not value.get_secret_value():
+            if urls and urls.get_secret_value():
+                raise ValueError("is needed with FEEDBACK_RELEASE_WEBHOOK_URLS; make one: openssl rand -base64 32")
+            return None
+        if _decoded_length(value.get_secret_value().removeprefix("whsec_")) < 24:
+            raise ValueError("is not 24 or more bytes in base64, with or without whsec_; openssl rand -base64 32")
+        return value
+
+    @field_validator("hub_dataset_repo")
+    @classmethod
+    def _a_repository(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[\w.-]+/[\w.-]*\{name\}[\w.-]*", value):
+            raise ValueError("is not like org/{name}, where {name} stands for the name of the dataset")
+        return value or None
+
     @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the store, with the SQLite default filled in."""
@@ -207,6 +280,22 @@ class Settings(BaseSettings):
     def path(self, *parts: str) -> str:
         """Return ``storage_root/part/part…`` as a path or URL."""
         return "/".join([self.storage_root.rstrip("/"), *parts])
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
+
+
+def _decoded_length(text: str) -> int:
+    """Return how many bytes a text in base64 stands for, 0 where it is none."""
+    try:
+        return len(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except (binascii.Error, ValueError):
+        return 0
 
 
 def quieten_libraries() -> None:

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from feedback_pipeline.schemas import DEDUPED_FEEDBACK, ContractError, embedded_feedback, require
+from feedback_pipeline.schemas import EXAMPLES, ContractError, embedded_feedback, require
 
 SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("count", pa.int32())])
 
@@ -43,4 +43,4 @@ def test_vectors_of_another_dimension_break_the_contract():
 
 
 def test_embedded_rows_are_deduped_rows_with_their_masked_questions_and_vectors():
-    assert embedded_feedback(4).names == [*DEDUPED_FEEDBACK.names, "masked_query", "values", "vector", "masked_vector"]
+    assert embedded_feedback(4).names == [*EXAMPLES.names, "masked_query", "values", "vector", "masked_vector"]

@@ -13,6 +13,8 @@ from feedback_pipeline import __version__
 from feedback_pipeline.cli import (
     databases,
     dataset,
+    dataset_diff,
+    dataset_retention,
     dev,
     doctor,
     erase,
@@ -80,3 +82,6 @@ for module in (
     dev,
 ):
     module.register(app)
+
+dataset_retention.register(dataset.commands)
+dataset_diff.register(dataset.commands)

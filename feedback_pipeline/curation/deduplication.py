@@ -118,22 +118,30 @@ def _weights(voices: daft.DataFrame, users: UserWeights) -> daft.DataFrame:
 
 def _collapse(agreed: daft.DataFrame, weights: daft.DataFrame) -> daft.DataFrame:
     """Return one row per question: the words and SQL of its speaker, and all feedback behind it."""
-    behind = agreed.groupby(*_QUESTION).agg(col("feedback_id").list_agg().alias("feedback_ids"))
+    behind = agreed.groupby(*_QUESTION).agg(
+        col("feedback_id").list_agg().alias("feedback_ids"),
+        col("user").count_distinct().cast(daft.DataType.int32()).alias("contributors"),
+        col("verified_at").min(),
+    )
     behind = behind.with_column("feedback_ids", daft.functions.list_sort(col("feedback_ids")))
     spoken = agreed.where(col("order") == col("spoken_first"))
-    spoken = spoken.select(*_EXAMPLE, "natural_query", "sql", "sql_skeleton", "source")
+    told = ("natural_query", "sql", "sql_skeleton", "source", "evidence", "schema_fingerprint")
+    spoken = spoken.select(*_EXAMPLE, *told)
     examples = spoken.join(behind, on=[*_QUESTION]).join(weights, on=[*_QUESTION])
     return examples.join(_first_mistakes(agreed), on=[*_QUESTION], how="left")
 
 
 def _first_mistakes(agreed: daft.DataFrame) -> daft.DataFrame:
-    """Return per question the wrong SQL of its earliest error pair.
+    """Return per question the wrong SQL of one error pair: the earliest that was seen to give other results, if any.
 
     Only pairs of the speaking query count: what another spelling corrected may be this very one.
     """
     errors = agreed.where(col("is_error_pair") & (col("canonical_sql") == col("spoken_sql")))
-    firsts = errors.groupby(*_QUESTION).agg(col("order").min())
-    return firsts.join(errors.select("order", "generated_sql"), on="order").exclude("order")
+    proven = daft.functions.when(col("results_differ").fill_null(False), lit("0")).otherwise(lit("1"))
+    errors = errors.with_column("rank", concat(proven, col("order")))
+    firsts = errors.groupby(*_QUESTION).agg(col("rank").min())
+    told = errors.select("rank", "generated_sql", "results_differ", "difference")
+    return firsts.join(told, on="rank").exclude("rank")
 
 
 @daft.func.batch(return_dtype=daft.DataType.string())

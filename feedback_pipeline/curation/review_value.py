@@ -1,6 +1,6 @@
 """What a review is worth: how often such questions come, and the chance that it ends in something to learn from.
 
-A question is "such" a question where it is nearly the same (``clustering``) about the same database. Each of three
+A question is "such" a question where it is nearly the same (``near_duplicates``) about the same database. Each of three
 numbers can be shown beside the result, so that a reviewer sees why something comes first. Of feedback that says
 literally the same the first stands for all: one decision settles what is true of each.
 """
@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_pipeline.curation.clustering import cluster_ids
+from feedback_pipeline.curation.clustering import group_numbers
+from feedback_pipeline.curation.near_duplicates import components, near_duplicate_pairs
 from feedback_pipeline.curation.questions import canonical_question
 
 Outcome = Literal["passed", "flagged", "failed", "unchecked"]
@@ -146,10 +147,8 @@ def _groups(waiting: pa.Table, asked: pa.Table) -> np.ndarray:
 
 
 def _near(distinct: pa.Table) -> np.ndarray:
-    # Zero-padded, so that they are in order; with a skeleton of its own each, only the words join questions.
-    own = pa.array([f"{number:012d}" for number in range(distinct.num_rows)], pa.string())
-    clusters = cluster_ids(distinct.append_column("example_id", own).append_column("sql_skeleton", own))
-    return clusters.dictionary_encode().indices.to_numpy().astype(np.int64)
+    databases = group_numbers(distinct["database_id"])
+    return components(len(databases), near_duplicate_pairs(distinct["canonical_question"], databases=databases))
 
 
 @lru_cache(maxsize=200_000)

@@ -7,8 +7,9 @@ import pyarrow as pa
 from daft import col, lit
 from daft.functions import regexp, regexp_extract
 
+from feedback_pipeline.curation.evidence import evidence_of_checks
 from feedback_pipeline.curation.questions import canonical_question
-from feedback_pipeline.schemas import DROPPED, VERIFIED_FEEDBACK, require
+from feedback_pipeline.schemas import DROPPED, EVIDENCE, VERIFIED_FEEDBACK, require
 from feedback_pipeline.store.transitions import ECHOES, TARGET
 
 STATUS_OF_EVENT = {
@@ -57,7 +58,11 @@ def _last_status(events: daft.DataFrame) -> daft.DataFrame:
     overridden = (col("event") == lit("verified")) & regexp(col("payload").fill_null(""), _OVERRIDE)
     check = regexp_extract(col("payload").fill_null(""), lit(_OVERRIDDEN_CHECK), 1)
     decisions = telling.select(
-        "event_seq", "status", overridden.alias("overridden"), check.alias("overridden_check")
+        "event_seq",
+        "status",
+        col("at").alias("verified_at"),
+        overridden.alias("overridden"),
+        check.alias("overridden_check"),
     ).distinct()
     return last.join(decisions, on="event_seq").exclude("event_seq")
 
@@ -86,6 +91,12 @@ def _canonical_questions(question: daft.Series) -> list[str]:
     return [canonical_question(text) for text in question.to_pylist()]
 
 
+@daft.func.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(EVIDENCE)))
+def _evidence(checks: daft.Series, is_error_pair: daft.Series) -> pa.Array:
+    rows = zip(checks.to_pylist(), is_error_pair.to_pylist(), strict=True)
+    return pa.array([evidence_of_checks(*row) for row in rows], pa.struct(EVIDENCE))
+
+
 def _kept(judged: daft.DataFrame) -> pa.Table:
     kept = judged.where(col("why").is_null())
     kept = kept.with_columns(
@@ -94,8 +105,10 @@ def _kept(judged: daft.DataFrame) -> pa.Table:
             "canonical_question": _canonical_questions(col("safe_question")),
             "sql": col("safe_sql"),
             "generated_sql": col("safe_generated_sql"),
+            "proof": _evidence(col("checks"), col("is_error_pair")),
         }
     )
+    kept = kept.with_columns({field.name: col("proof").get(field.name) for field in EVIDENCE})
     return require(kept.select(*VERIFIED_FEEDBACK.names).to_arrow(), VERIFIED_FEEDBACK, "verified_feedback")
 
 

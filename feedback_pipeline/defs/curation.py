@@ -13,6 +13,7 @@ from feedback_pipeline.curation.deduplication import deduplicate
 from feedback_pipeline.curation.embedding import embed
 from feedback_pipeline.curation.sql import ANALYSIS_VERSION
 from feedback_pipeline.curation.verification import fold_verified
+from feedback_pipeline.defs.column_lineage import column_lineage
 from feedback_pipeline.defs.io_manager import with_notes
 from feedback_pipeline.defs.masking import masked_examples
 from feedback_pipeline.defs.metadata import table_metadata
@@ -44,7 +45,7 @@ def checked_feedback(context: dg.AssetExecutionContext, feedback: Feedback) -> p
     return with_notes(table, checked_seq=checked_days(feedback.store).get(day))
 
 
-@dg.asset(kinds={"daft", "parquet"}, code_version="1", **_COMMON)
+@dg.asset(kinds={"daft", "parquet"}, code_version="2", **_COMMON)
 def verified_feedback(
     context: dg.AssetExecutionContext,
     feedback: Feedback,
@@ -54,11 +55,11 @@ def verified_feedback(
     """Corrections whose last word is "verified", that pass the checks and the rating threshold."""
     result = fold_verified(raw_feedback, checked_feedback, min_rating=feedback.settings.min_rating)
     feedback.tables.write("verified_feedback_dropped", result.dropped)
-    context.add_output_metadata(table_metadata(result.kept, result.dropped))
+    context.add_output_metadata(table_metadata(result.kept, result.dropped, **column_lineage("verified_feedback")))
     return result.kept
 
 
-@dg.asset(kinds={"daft", "parquet"}, code_version="2", **_COMMON)
+@dg.asset(kinds={"daft", "parquet"}, code_version="3", **_COMMON)
 def deduped_feedback(
     context: dg.AssetExecutionContext, feedback: Feedback, verified_feedback: daft.DataFrame
 ) -> pa.Table:
@@ -71,7 +72,8 @@ def deduped_feedback(
         "largest_user_share": result.users.largest_after,
         "largest_user_share_unscaled": result.users.largest_before,
     }
-    context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters, **users))
+    lineage = column_lineage("deduped_feedback")
+    context.add_output_metadata(table_metadata(result.kept, result.dropped, clusters=clusters, **users, **lineage))
     return result.kept
 
 

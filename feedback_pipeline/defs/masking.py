@@ -6,7 +6,7 @@ from feedback_pipeline.checking import checker_from
 from feedback_pipeline.curation.sql import Columns
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.masking.examples import Earlier, MaskingResult, mask_examples
-from feedback_pipeline.schemas import MASKED_FEEDBACK
+from feedback_pipeline.schemas import EXAMPLES, MASKED_FEEDBACK
 from feedback_pipeline.value_samples import samples_for
 
 _STAGE = "embedded_feedback"
@@ -20,7 +20,7 @@ def masked_examples(feedback: Feedback, rows: pa.Table) -> MaskingResult:
         facts = checker.facts(database_id)
         return facts.dialect, facts.columns
 
-    return mask_examples(rows, schema_of, samples_of(feedback, rows), _earlier(feedback))
+    return mask_examples(rows.select(EXAMPLES.names), schema_of, samples_of(feedback, rows), _earlier(feedback))
 
 
 def samples_of(feedback: Feedback, rows: pa.Table) -> dict[str, list[tuple[str, str]]]:

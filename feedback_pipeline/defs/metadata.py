@@ -49,8 +49,13 @@ def preview(table: pa.Table) -> str:
     """
     hidden = _HIDDEN_IN_PREVIEW if _is_redacted(table) else _HIDDEN_IN_PREVIEW | _UNREDACTED
     shown = table.select([name for name in table.column_names if name not in hidden])
-    frame = shown.slice(0, _PREVIEW_ROWS).to_pandas()
-    return frame.map(_shortened).to_markdown(index=False) if len(frame) else "no rows"
+    return markdown_table(shown.slice(0, _PREVIEW_ROWS))
+
+
+def markdown_table(table: pa.Table) -> str:
+    """Return all of a small table as Markdown, long texts cut."""
+    frame = table.to_pandas()
+    return frame.map(_shortened).to_markdown(index=False, disable_numparse=True) if len(frame) else "no rows"
 
 
 def _is_redacted(table: pa.Table) -> bool:

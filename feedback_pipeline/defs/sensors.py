@@ -6,6 +6,7 @@ import dagster as dg
 
 from feedback_pipeline.defs.jobs import erasure, promote_verified
 from feedback_pipeline.defs.notify import post_failure
+from feedback_pipeline.defs.release_notice import dataset_release_sensor
 from feedback_pipeline.defs.requests import requests_for
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.drift import SchemaLook, look_at_schemas
@@ -87,4 +88,10 @@ def run_failure_alert(context: dg.RunFailureSensorContext, feedback: Feedback) -
         post_failure(url, {"job": run.job_name, "run_id": run.run_id, "partition": partition, "message": message})
 
 
-SENSORS = [verified_feedback_sensor, schema_drift_sensor, rebuild_after_erasure, run_failure_alert]
+SENSORS = [
+    verified_feedback_sensor,
+    schema_drift_sensor,
+    rebuild_after_erasure,
+    run_failure_alert,
+    dataset_release_sensor,
+]

@@ -1,43 +1,42 @@
 """[training] What trainers pull."""
 
-import daft
+from datetime import timedelta
+
 import dagster as dg
 
-from feedback_pipeline.defs.metadata import column_schema
+from feedback_pipeline.dataset_release import TEXT2SQL, release_text2sql
+from feedback_pipeline.defs.release_metadata import release_metadata
 from feedback_pipeline.defs.resources import Feedback
-from feedback_pipeline.example_index.promotion import still_vouched_for
-from feedback_pipeline.finetune.release import ReleasePolicy, publish_release
-from feedback_pipeline.finetune.rows import DATASET_ROWS
+from feedback_pipeline.finetune.configs import RENDERING_VERSION
+
+_EVERY_NIGHT = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))
+"""The nightly run looks at the dataset also where it has nothing new to publish: a run that was missed is a warning,
+two are a failure."""
 
 
 @dg.asset(
+    deps=["deduped_feedback", "verified_feedback"],
     kinds={"parquet", "huggingface"},
     group_name="training",
     owners=["team:data-engineering"],
-    code_version="1",
+    code_version=f"2.{RENDERING_VERSION}",
     pool="releases",
+    freshness_policy=_EVERY_NIGHT,
 )
-def finetune_dataset(feedback: Feedback, deduped_feedback: daft.DataFrame) -> dg.MaterializeResult:
-    """Release ``text2sql/vN``: immutable Parquet splits with card and manifest; unchanged input releases nothing.
+def finetune_dataset(context: dg.AssetExecutionContext, feedback: Feedback) -> dg.MaterializeResult:
+    """Release ``text2sql/vN``: immutable Parquet in the formats trainers read; unchanged input releases nothing.
 
-    What has been withdrawn or rejected since this run read its input is left out.
+    What has been withdrawn or rejected since its input was stored is left out.
     """
-    settings = feedback.settings
-    policy = ReleasePolicy(settings.min_rating, settings.validation_percent, settings.test_percent)
-    rows = still_vouched_for(feedback.store, deduped_feedback.to_arrow())
-    result = publish_release(feedback.releases, "text2sql", rows, policy)
+
+    def report(what: str, done: int, total: int) -> None:
+        context.log.info(f"{what}: {done:,} of {total:,} rows")
+
+    result = release_text2sql(feedback.store, feedback.settings, report)
     if result.release is None:
         return dg.MaterializeResult(metadata={"dagster/row_count": 0, "published": False})
-    release = result.release
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": sum(release.rows.values()),
-            "dagster/column_schema": column_schema(DATASET_ROWS),
-            "version": f"v{release.version}",
-            "published": result.published,
-            "rows_per_split": dg.MetadataValue.json(release.rows),
-            "path": dg.MetadataValue.path(release.path),
-            "digest": release.digest,
-        },
-        data_version=dg.DataVersion(release.digest[:16]),
-    )
+    metadata = release_metadata(feedback.releases, result)
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(result.release.digest[:16]))
+
+
+__all__ = ["TEXT2SQL", "finetune_dataset"]

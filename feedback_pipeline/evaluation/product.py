@@ -15,7 +15,7 @@ from feedback_pipeline.example_index.catalog import IndexCatalog
 from feedback_pipeline.example_index.publish import publish
 from feedback_pipeline.masking.examples import mask_examples
 from feedback_pipeline.retrieval import Example, Retriever
-from feedback_pipeline.schemas import DEDUPED_FEEDBACK
+from feedback_pipeline.schemas import EXAMPLES
 from feedback_pipeline.tables.embedding_cache import EmbeddingCache
 
 PRODUCT = "retriever"
@@ -77,9 +77,9 @@ class RetrieverRanker:
 
 
 def deduped_rows(questions: Sequence[Question], dialect_of: Callable[[str], str]) -> pa.Table:
-    """Return questions as schemas.DEDUPED_FEEDBACK; ``example_id`` is the number of the question, in 16 hex digits."""
+    """Return questions as schemas.EXAMPLES; ``example_id`` is the number of the question, in 16 hex digits."""
     rows = [_row(number, question, dialect_of(question.database_id)) for number, question in enumerate(questions)]
-    return pa.Table.from_pylist(rows, DEDUPED_FEEDBACK)
+    return pa.Table.from_pylist(rows, EXAMPLES)
 
 
 def _row(number: int, question: Question, dialect: str) -> dict[str, object]:

@@ -2,3 +2,19 @@
 
 ``rows`` gives the rows their split, ``release`` writes them as a version, ``catalog`` finds what is published.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feedback_pipeline.finetune.opened import open_release
+
+__all__ = ["open_release"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is exported when it is asked for: many need one module of this package, and no Arrow."""
+    if name == "open_release":
+        from feedback_pipeline.finetune.opened import open_release
+
+        return open_release
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,11 +7,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_pipeline.finetune import record
+from feedback_pipeline.finetune.prompts import Prompts, read_templates
+from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import DATASET_ROWS
-from feedback_pipeline.tables.files import filesystem, read_json, write_json
+from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, write_json
 
 _VERSION = re.compile(r"v(\d+)")
 _REFERENCE = re.compile(r"(?P<name>[\w.-]+)(?:@v?(?P<version>\d+|latest))?")
+PROMPTS_FILE = "prompts.json"
+
+_CANONICAL = ("default/", "data/")
+"""Folders of the canonical rows; the second is that of releases before format 2."""
 
 
 class UnknownReleaseError(LookupError):
@@ -71,8 +78,13 @@ class Release:
 
     @property
     def data_files(self) -> list[str]:
-        """Paths of the Parquet files, whether they are still there or not."""
-        return [f"{self.path}/{file['path']}" for file in self.manifest["files"] if file["path"].endswith(".parquet")]
+        """Paths of the files with the canonical rows, whether they are still there or not."""
+        names = [file["path"] for file in self.manifest["files"]]
+        return [f"{self.path}/{name}" for name in names if name.startswith(_CANONICAL) and name.endswith(".parquet")]
+
+    def names_file(self, name: str) -> bool:
+        """Tell whether the manifest lists a file."""
+        return any(file["path"] == name for file in self.manifest["files"])
 
 
 class ReleaseCatalog:
@@ -113,8 +125,30 @@ class ReleaseCatalog:
         """Return the number of the next version."""
         return max(self.versions(name), default=0) + 1
 
-    def splits_of(self, release: Release) -> dict[str, str]:
-        """Return the split of each row_id of a release, and of rows that left it and may come back."""
+    def record_of(self, release: Release) -> Record:
+        """Return the split, shard and fingerprint of each row that a dataset ever had, as a version of it knows them.
+
+        Raises:
+            DamagedReleaseError: they cannot be read, so that rows could change sides.
+        """
+        path = f"{release.path}/{record.FILE}"
+        if not release.names_file(record.FILE):
+            return record.record_of_splits(self._splits_in_files(release))
+        try:
+            return record.record_of(read_bytes(path))
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedReleaseError(
+                f"{path} is missing or damaged ({error}); restore it from a backup: without it rows could move from "
+                "test to train"
+            ) from error
+
+    def prompts_of(self, release: Release) -> Prompts:
+        """Return the templates and schemas that a version was rendered with; the bundled ones before format 2."""
+        document = read_json(f"{release.path}/{PROMPTS_FILE}")
+        return Prompts.from_document(document) if document else Prompts(read_templates())
+
+    @staticmethod
+    def _splits_in_files(release: Release) -> dict[str, str]:
         splits: dict[str, str] = dict(release.manifest.get("remembered_splits", {}))
         for path in release.data_files:
             row_ids = read_data(path, ["row_id"])["row_id"].to_pylist()

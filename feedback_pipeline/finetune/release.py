@@ -1,36 +1,36 @@
 """Publishing a version: files first, then the manifest, then ``latest``. Equal content publishes nothing.
 
-Until its manifest is there a version does not exist for readers; what a crash left behind is swept away by the next
-publisher. On a local disk publishers wait for each other, and the whole folder appears by one rename; on an object
-store there must be one publisher at a time, which the pool ``releases`` sees to.
+The examples are read three times, never as a whole: for what decides about them, for their fingerprints, and, where
+anything has changed, for the files.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import pyarrow as pa
-from fsspec.implementations.local import LocalFileSystem
 
-from feedback_pipeline import __version__
-from feedback_pipeline.finetune.card import dataset_card
+from feedback_pipeline.finetune.balance import BALANCED_BY, made_of
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.rows import DATASET_ROWS, content_digest, split_rows
-from feedback_pipeline.tables.files import StorageError, filesystem, sha256, write_bytes, write_json
-from feedback_pipeline.tables.parquet import parquet_bytes
+from feedback_pipeline.finetune.examples import Examples, RowBatches, TableExamples
+from feedback_pipeline.finetune.prompts import Prompts, read_templates
+from feedback_pipeline.finetune.record import Record
+from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints
+from feedback_pipeline.finetune.selection import DROPPED_ROWS, SELECTED_BY, ReleasePolicy, select
+from feedback_pipeline.finetune.shard_files import kept_batches
+from feedback_pipeline.finetune.splits import assign_splits, group_numbers, keys_of, split_facts
+from feedback_pipeline.finetune.version import Draft, rendering_of, write_version
 from feedback_pipeline.tables.publishing import only_publisher
 
-_ROWS_PER_FILE = 500_000
+_PLANNED_BY = ("example_id", "database_id", "canonical_question", "sql_skeleton", "cluster_id", "results_differ")
+
+Report = Callable[[str, int, int], None]
+"""Told (what is being done, rows done, rows in all)."""
 
 
-@dataclass(frozen=True)
-class ReleasePolicy:
-    """The thresholds a release was made under; they stand in its manifest."""
-
-    min_rating: int
-    validation_percent: int
-    test_percent: int
+class LeakageError(RuntimeError):
+    """Rows in different splits are too much alike; nothing was published."""
 
 
 @dataclass(frozen=True)
@@ -39,123 +39,119 @@ class ReleaseResult:
 
     release: Release | None
     published: bool
+    reused_bytes: int = 0
 
 
-def publish_release(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: ReleasePolicy) -> ReleaseResult:
-    """Release ``deduped`` (schemas.DEDUPED_FEEDBACK) as the next version of dataset ``name``, if anything changed.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a release needs to know besides its examples.
+
+    Attributes:
+        prompts: templates, and what prompts tell of the databases.
+        in_use: feedback that somebody stands behind right now; None: all.
+        user_of: the user behind each feedback that has one, as any text that tells users apart.
+        dropped_earlier: what earlier stages left out (``selection.dropped_earlier``).
+    """
+
+    prompts: Prompts = field(default_factory=lambda: Prompts(read_templates()))
+    in_use: Set[str] | None = None
+    user_of: Mapping[str, str] = field(default_factory=dict)
+    dropped_earlier: pa.Table = field(default_factory=DROPPED_ROWS.empty_table)
+
+
+def silently(_what: str, _done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def publish_release(
+    catalog: ReleaseCatalog,
+    name: str,
+    examples: Examples | pa.Table,
+    policy: ReleasePolicy,
+    surroundings: Surroundings | None = None,
+    report: Report = silently,
+) -> ReleaseResult:
+    """Release ``examples`` (schemas.DEDUPED_FEEDBACK) as the next version of dataset ``name``, if anything changed.
 
     Raises:
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
-        DamagedReleaseError: the manifest of the newest version cannot be read.
+        DamagedReleaseError: the manifest or the record of the newest version cannot be read.
+        LeakageError: rows in different splits are too much alike.
     """
+    if isinstance(examples, pa.Table):
+        examples = TableExamples(examples)
     with only_publisher(f"{catalog.root}/{name}"):
-        return _publish(catalog, name, deduped, policy)
+        parent = catalog.newest(name)
+        draft = _draft(catalog, parent, examples, policy, surroundings or Surroundings(), report)
+        if parent is None and not draft.kept.any():
+            return ReleaseResult(None, published=False)
+        if parent is not None and (parent.digest, parent.manifest["thresholds"]) == (draft.digest, draft.thresholds):
+            # A crash may have come between this version and its pointer.
+            catalog.point_latest(name, parent.version)
+            return ReleaseResult(parent, published=False)
+        release, reused = write_version(catalog, name, draft, lambda done, total: report("writing", done, total))
+        return ReleaseResult(release, published=True, reused_bytes=reused)
 
 
-def _publish(catalog: ReleaseCatalog, name: str, deduped: pa.Table, policy: ReleasePolicy) -> ReleaseResult:
-    newest = catalog.newest(name)
-    if newest is None and not deduped.num_rows:
-        return ReleaseResult(None, published=False)
-    splits = split_rows(
-        deduped,
+def _draft(
+    catalog: ReleaseCatalog,
+    parent: Release | None,
+    examples: Examples,
+    policy: ReleasePolicy,
+    around: Surroundings,
+    report: Report,
+) -> Draft:
+    """Decide what is in the version and which split each row is in; nothing is written."""
+    columns = examples.columns(sorted({*SELECTED_BY, *_PLANNED_BY, *BALANCED_BY}))
+    selection = select(columns, policy, in_use=around.in_use, user_of=around.user_of)
+    chosen = columns.filter(pa.array(selection.kept))
+    del columns
+    keys, record = keys_of(chosen), catalog.record_of(parent) if parent else None
+    groups, names = group_numbers(chosen["cluster_id"])
+    new = np.full(chosen.num_rows, -1, np.int8)
+    splits = assign_splits(
+        groups,
+        names,
+        record.remembered(keys) if record else new,
         validation_percent=policy.validation_percent,
         test_percent=policy.test_percent,
-        remembered=catalog.splits_of(newest) if newest else None,
     )
-    digest = content_digest(splits)
-    if newest is not None and newest.digest == digest and newest.manifest["thresholds"] == asdict(policy):
-        # A crash may have come between this version and its pointer.
-        catalog.point_latest(name, newest.version)
-        return ReleaseResult(newest, published=False)
-    return ReleaseResult(publish_splits(catalog, name, splits, digest, asdict(policy), newest), published=True)
+    prints = _all_fingerprints(examples, selection.kept, report)
+    prompts = around.prompts.about(chosen["database_id"].unique().to_pylist())
+    return Draft(
+        rows=examples,
+        kept=selection.kept,
+        record=Record(keys, splits, np.zeros(len(splits), np.int32), prints),
+        different=chosen["results_differ"].fill_null(False).to_numpy(),
+        databases=chosen["database_id"].combine_chunks().dictionary_encode(),
+        prompts=prompts,
+        thresholds=asdict(policy),
+        digest=content_digest(prints, splits, rendering_of(prompts)),
+        dropped=pa.concat_tables([around.dropped_earlier, selection.dropped]),
+        parent=parent,
+        parent_record=record,
+        facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), **made_of(chosen)},
+    )
 
 
-def publish_splits(
-    catalog: ReleaseCatalog,
-    name: str,
-    splits: dict[str, pa.Table],
-    digest: str,
-    thresholds: dict[str, Any],
-    parent: Release | None,
-    remembered: Mapping[str, str] | None = None,
-) -> Release:
-    """Write rows that have their splits as the next version, and let ``latest`` point at it.
+def _all_fingerprints(rows: RowBatches, kept: np.ndarray, report: Report) -> np.ndarray:
+    """Return the fingerprints of all kept rows; two batches at a time, since half the work is done outside the lock."""
+    total = int(kept.sum())
+    prints = np.zeros((total, FINGERPRINT_BYTES), np.uint8)
 
-    The caller is the only publisher. ``digest`` is the ``content_digest`` of ``splits``. ``remembered`` are splits (by
-    row_id) of rows that are not in this version and may come back; those that the parent remembers are handed on.
-    """
-    version = catalog.next_version(name)
-    manifest = _manifest(name, version, splits, digest, thresholds, parent)
-    present = {row_id for table in splits.values() for row_id in table["row_id"].to_pylist()}
-    known = {**(parent.manifest.get("remembered_splits", {}) if parent else {}), **(remembered or {})}
-    if kept := {row_id: split for row_id, split in known.items() if row_id not in present}:
-        manifest["remembered_splits"] = kept
-    _write_version(catalog.folder(name, version), splits, manifest)
-    catalog.point_latest(name, version)
-    return Release(name, version, catalog.folder(name, version), manifest)
+    def one(numbers: slice, batch: pa.Table) -> None:
+        prints[numbers] = fingerprints(batch)
+        report("comparing", numbers.stop, total)
+
+    with ThreadPoolExecutor(2) as pool:
+        pending = []
+        for numbers, batch in kept_batches(rows, kept):
+            pending.append(pool.submit(one, numbers, batch))
+            if len(pending) > 2:
+                pending.pop(0).result()
+        for future in pending:
+            future.result()
+    return prints
 
 
-def _manifest(
-    name: str,
-    version: int,
-    splits: dict[str, pa.Table],
-    digest: str,
-    thresholds: dict[str, Any],
-    parent: Release | None,
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "version": version,
-        "digest": digest,
-        "parent": {"version": parent.version, "digest": parent.digest} if parent else None,
-        "rows": {split: table.num_rows for split, table in splits.items()},
-        "schema": {field.name: str(field.type) for field in DATASET_ROWS},
-        "thresholds": thresholds,
-        "code_version": __version__,
-        "files": [],
-    }
-
-
-def _write_version(folder: str, splits: dict[str, pa.Table], manifest: dict[str, Any]) -> None:
-    fs, _ = filesystem(folder)
-    target = _staging(folder) if isinstance(fs, LocalFileSystem) else folder
-    for left_over in {target, folder}:
-        sweep(left_over)
-    files = {f"data/{name}": content for split, table in splits.items() for name, content in _parquet(split, table)}
-    files["README.md"] = dataset_card(manifest).encode()
-    for name, content in sorted(files.items()):
-        write_bytes(f"{target}/{name}", content)
-        manifest["files"].append({"path": name, "bytes": len(content), "sha256": sha256(content)})
-    write_json(f"{target}/manifest.json", manifest)
-    if target != folder:
-        _appear(Path(target), Path(folder))
-
-
-def _parquet(split: str, table: pa.Table) -> list[tuple[str, bytes]]:
-    parts = range(0, max(table.num_rows, 1), _ROWS_PER_FILE)
-    return [
-        (f"{split}-{number:05d}-of-{len(parts):05d}.parquet", parquet_bytes(table.slice(start, _ROWS_PER_FILE)))
-        for number, start in enumerate(parts)
-    ]
-
-
-def _staging(folder: str) -> str:
-    path = Path(filesystem(folder)[1])
-    return str(path.with_name(f".{path.name}.staging"))
-
-
-def sweep(folder: str) -> None:
-    """Remove what lies where a new version will stand: it has no manifest, or it would be a version."""
-    fs, inner = filesystem(folder)
-    try:
-        if fs.exists(inner):
-            fs.rm(inner, recursive=True)
-    except OSError as error:
-        raise StorageError(f"cannot remove {folder}: {error.strerror or error}; make it writable") from error
-
-
-def _appear(staged: Path, folder: Path) -> None:
-    try:
-        staged.rename(folder)
-    except OSError as error:
-        raise StorageError(f"cannot publish {folder}: {error.strerror or error}; run again") from error
+__all__ = ["SPLITS", "LeakageError", "ReleasePolicy", "ReleaseResult", "Surroundings", "publish_release"]

@@ -1,11 +1,21 @@
-"""The rows of a dataset: what a trainer gets of an example, and which split it is in."""
+"""The canonical rows of a dataset: what a trainer gets of an example, the bytes that stand for it, and the digest."""
+
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
 
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from feedback_pipeline.finetune.difficulty import difficulties
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 DATASET_ROWS = pa.schema(
     [
@@ -14,74 +24,139 @@ DATASET_ROWS = pa.schema(
         pa.field("natural_query", pa.string(), nullable=False),
         pa.field("sql", pa.string(), nullable=False),
         pa.field("generated_sql", pa.string()),
+        pa.field("results_differ", pa.bool_()),
+        pa.field("difference", pa.string()),
+        pa.field("rated_down", pa.list_(pa.string()), nullable=False),
+        pa.field("rated_in", pa.list_(pa.string()), nullable=False),
         pa.field("weight", pa.float64(), nullable=False),
+        pa.field("contributors", pa.int32(), nullable=False),
         pa.field("feedback_ids", pa.list_(pa.string()), nullable=False),
         pa.field("cluster_id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
+        pa.field("verified_at", TIMESTAMP, nullable=False),
+        pa.field("schema_fingerprint", pa.string()),
+        pa.field("evidence", pa.string(), nullable=False),
+        pa.field("sql_skeleton", pa.string(), nullable=False),
+        pa.field("difficulty", pa.string(), nullable=False),
     ]
 )
-"""One row per distinct example. ``generated_sql`` is a wrong answer once given, null where none is known."""
+"""One row per distinct example.
+
+``generated_sql`` is a wrong answer once given, null where none is known; ``results_differ`` tells whether it was seen
+to give other results, null where it cannot be told, and ``difference`` says what was seen. ``rated_down`` are further
+answers to the same question that users rated down, ``rated_in`` the interactions in which they did.
+"""
 
 SPLITS = ("train", "validation", "test")
 """From the one that is trained on to the one most held out."""
 
+FINGERPRINT_BYTES = 16
 
-def split_of(cluster_id: str, *, validation_percent: int, test_percent: int) -> str:
-    """Return the split of a cluster: a hash of its id decides, so it is the same in every version and on every machine.
+_WEIGHT_UNITS = 1e9
+"""Weights are told apart in billionths, as whole numbers: how a float is spelled differs between libraries."""
+
+
+def dataset_rows(examples: pa.Table) -> pa.Table:
+    """Return schemas.DEDUPED_FEEDBACK as DATASET_ROWS, in the same order; ``rated_down`` may be there already."""
+    columns = {**dict(zip(examples.column_names, examples.columns, strict=True))}
+    columns["row_id"] = columns["example_id"]
+    columns["difficulty"] = difficulties(columns["sql_skeleton"])
+    for name in ("rated_down", "rated_in"):
+        columns.setdefault(name, _empty_lists(examples.num_rows))
+    return pa.table({name: columns[name] for name in DATASET_ROWS.names}).cast(DATASET_ROWS)
+
+
+def as_dataset_rows(rows: pa.Table) -> pa.Table:
+    """Return rows as an earlier format of releases stored them as DATASET_ROWS; what they lack is filled in."""
+    count = rows.num_rows
+    fillers = {
+        **{name: _empty_lists(count) for name in ("rated_down", "rated_in")},
+        "contributors": pa.repeat(pa.scalar(1, pa.int32()), count),
+        "verified_at": pa.repeat(pa.scalar(0, pa.int64()).cast(TIMESTAMP), count),
+        "evidence": pa.repeat("parsed", count),
+        "sql_skeleton": rows["sql"],
+        "difficulty": pa.repeat("easy", count),
+    }
+    columns = {
+        field.name: rows[field.name]
+        if field.name in rows.column_names
+        else fillers.get(field.name, pa.nulls(count, field.type))
+        for field in DATASET_ROWS
+    }
+    return pa.table(columns).cast(DATASET_ROWS)
+
+
+def _empty_lists(count: int) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+
+
+def row_keys(row_ids: pa.ChunkedArray) -> np.ndarray:
+    """Return row_ids, 16 hexadecimal digits each, as numbers of 64 bits that sort like them."""
+    return np.frombuffer(bytes.fromhex("".join(row_ids.to_pylist())), ">u8").astype(np.uint64)
+
+
+def fingerprints(rows: pa.Table) -> np.ndarray:
+    """Return the first 16 bytes of the SHA-256 of each row of DATASET_ROWS: bytes of shape (rows, 16).
+
+    A row is spelled as its fields in the order of the schema, each as a netstring (``5:hello,``), null as ``-``; lists
+    as the netstring of their items' netstrings, numbers in decimal digits, weights in billionths, times in microseconds
+    since 1970. Nothing in it depends on how Parquet or Arrow lay a table out.
+    """
+    return fingerprints_of([rows[field.name].cast(field.type) for field in DATASET_ROWS])
+
+
+def fingerprints_of(columns: list[pa.ChunkedArray]) -> np.ndarray:
+    """Return the fingerprints of rows that are made of these columns."""
+    if not len(columns[0]):
+        return np.zeros((0, FINGERPRINT_BYTES), np.uint8)
+    joined = pc.binary_join_element_wise(*(_netstrings(_whole(column)) for column in columns), _bytes(b""))
+    return _hashed(_whole(joined))
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _netstrings(column: pa.Array) -> pa.Array:
+    texts = _texts(column)
+    lengths = pc.binary_length(texts).cast(pa.string()).cast(pa.large_binary())
+    spelled = pc.binary_join_element_wise(lengths, _bytes(b":"), texts, _bytes(b","), _bytes(b""))
+    return pc.fill_null(spelled, _bytes(b"-"))
+
+
+def _bytes(value: bytes) -> pa.Scalar:
+    return pa.scalar(value, pa.large_binary())
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    if pa.types.is_list(column.type):
+        offsets = pc.subtract(column.offsets, column.offsets[0])
+        items = pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), _netstrings(column.flatten()))
+        return pc.binary_join(items, _bytes(b""))
+    if pa.types.is_float64(column.type):
+        column = pc.round(pc.multiply(column, _WEIGHT_UNITS)).cast(pa.int64())
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    return column.cast(pa.string()).cast(pa.large_binary())
+
+
+def _hashed(texts: pa.Array) -> np.ndarray:
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    content = memoryview(texts.buffers()[2])
+    sha256 = hashlib.sha256
+    digests = b"".join([sha256(content[start:end]).digest() for start, end in pairwise(offsets)])
+    return np.frombuffer(digests, np.uint8).reshape(-1, 32)[:, :FINGERPRINT_BYTES]
+
+
+def content_digest(prints: np.ndarray, splits: np.ndarray, rendering: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a release's content: equal for equal rows, splits and ways of rendering them.
 
     Args:
-        cluster_id: rows of one cluster always share a split.
-        validation_percent: share of clusters held out for validation, 0-50.
-        test_percent: share of clusters held out for the test, 0-50.
+        prints: ``fingerprints`` of all rows, ordered by row_id: bytes of shape (rows, 16).
+        splits: the split of each row as its place in SPLITS.
+        rendering: what else decides the content: versions and digests of templates and schemas, as JSON types.
     """
-    bucket = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:8], "big") % 100
-    if bucket < test_percent:
-        return "test"
-    return "validation" if bucket < test_percent + validation_percent else "train"
-
-
-def split_rows(
-    deduped: pa.Table, *, validation_percent: int, test_percent: int, remembered: Mapping[str, str] | None = None
-) -> dict[str, pa.Table]:
-    """Return DATASET_ROWS per split, ordered by row_id; splits without rows are left out, but never all of them.
-
-    A cluster with rows of an earlier version stays where they were; where clusters have merged, all of it goes to the
-    more held-out side, so that no row that was tested is ever trained on. New clusters are placed by split_of.
-
-    Args:
-        deduped: schemas.DEDUPED_FEEDBACK (further columns are ignored).
-        validation_percent: see split_of.
-        test_percent: see split_of.
-        remembered: row_id → split in the version before.
-    """
-    named = deduped.rename_columns(["row_id" if name == "example_id" else name for name in deduped.column_names])
-    rows = named.select(DATASET_ROWS.names).cast(DATASET_ROWS).sort_by("row_id")
-    known = _remembered_clusters(rows, remembered or {})
-    splits = pa.array(
-        [
-            known.get(cluster) or split_of(cluster, validation_percent=validation_percent, test_percent=test_percent)
-            for cluster in rows["cluster_id"].to_pylist()
-        ],
-        pa.string(),
-    )
-    placed = rows.append_column("split", splits)
-    parts = {name: placed.filter(pc.field("split") == name).select(DATASET_ROWS.names) for name in SPLITS}
-    return {name: part for name, part in parts.items() if part.num_rows} or {"train": rows}
-
-
-def _remembered_clusters(rows: pa.Table, remembered: Mapping[str, str]) -> dict[str, str]:
-    clusters: dict[str, str] = {}
-    for row_id, cluster in zip(rows["row_id"].to_pylist(), rows["cluster_id"].to_pylist(), strict=True):
-        if split := remembered.get(row_id):
-            clusters[cluster] = max(split, clusters.get(cluster, split), key=SPLITS.index)
-    return clusters
-
-
-def content_digest(splits: dict[str, pa.Table]) -> str:
-    """Return the SHA-256 over all rows and their split, as canonical JSON lines in the order they are written."""
-    digest = hashlib.sha256()
-    for name in SPLITS:
-        for batch in splits[name].to_batches() if name in splits else []:
-            for row in batch.to_pylist():
-                digest.update(json.dumps([name, row], sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    head = json.dumps(rendering, sort_keys=True, ensure_ascii=False).encode()
+    digest = hashlib.sha256(b"%d:%s," % (len(head), head))
+    digest.update(np.concatenate([prints, splits.astype(np.uint8)[:, None]], axis=1).tobytes())
     return digest.hexdigest()

@@ -54,7 +54,7 @@ def mask_examples(
     earlier: Earlier | None = None,
     progress: Report = lambda done, total: None,
 ) -> MaskingResult:
-    """Add ``masked_query`` and ``values`` to rows of schemas.DEDUPED_FEEDBACK.
+    """Add ``masked_query`` and ``values`` to rows of schemas.EXAMPLES.
 
     A database of which nothing has changed is not masked again, and no SQL is parsed twice.
 

@@ -54,8 +54,20 @@ def _replace_local(path: Path, content: bytes) -> None:
 
 
 def write_json(path: str, document: Any) -> None:
-    """Write canonical JSON (sorted keys, final newline) at once."""
-    write_bytes(path, (json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode())
+    """Write canonical JSON at once."""
+    write_bytes(path, json_bytes(document))
+
+
+def json_bytes(document: Any) -> bytes:
+    """Return canonical JSON: sorted keys, final newline."""
+    return (json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the content of a file. Raises OSError."""
+    fs, inner = filesystem(path)
+    content = fs.cat_file(inner)
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def read_json(path: str) -> Any | None:

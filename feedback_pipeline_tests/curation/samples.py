@@ -46,6 +46,8 @@ def verified(number: int = 0, **changes: Any) -> dict[str, Any]:
         "user_hash": f"user{number}",
         "source": "user_feedback",
         "created_at": START + timedelta(minutes=number),
+        "verified_at": START + timedelta(days=1, minutes=number),
+        "evidence": "parsed",
         **changes,
     }
     return {

@@ -1,10 +1,11 @@
 """Distinct examples for the tests of releases."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from feedback_pipeline.finetune.release import ReleasePolicy
+from feedback_pipeline.finetune.selection import ReleasePolicy
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 
 POLICY = ReleasePolicy(min_rating=4, validation_percent=10, test_percent=10)
@@ -28,10 +29,16 @@ def _row(number: int, cluster: str) -> dict[str, object]:
         "canonical_question": f"question {number}",
         "sql": f"SELECT {number}",
         "canonical_sql": f"SELECT {number}",
-        "sql_skeleton": "SELECT ?",
+        "sql_skeleton": f"SELECT ? FROM {cluster}",
         "generated_sql": None,
         "weight": 1,
         "feedback_ids": [f"f{number}"],
         "source": "import",
         "cluster_id": cluster,
+        "contributors": 1,
+        "verified_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "evidence": "parsed",
+        "schema_fingerprint": None,
+        "results_differ": None,
+        "difference": None,
     }

@@ -127,7 +127,7 @@ def test_a_version_that_cannot_be_read_is_told_once_and_taken_in_when_it_can(
     caplog.set_level(logging.WARNING, module.__name__)
     release(catalog, 1)
     release(catalog, 1, 2)
-    hidden, data = tmp_path / "hidden", tmp_path / "releases" / "text2sql" / "v1" / "data"
+    hidden, data = tmp_path / "hidden", tmp_path / "releases" / "text2sql" / "v1" / "default"
     data.rename(hidden)
 
     assert versions(membership, "f1") == ["text2sql@2"]

@@ -57,15 +57,15 @@ def test_a_folder_without_manifest_is_no_version_and_in_nobodys_way(catalog: Rel
 
 
 def test_the_remains_of_a_killed_publisher_do_not_get_into_a_version(catalog: ReleaseCatalog) -> None:
-    remains = Path(catalog.root) / "text2sql" / ".v1.staging" / "data" / "train-00000-of-00009.parquet"
+    remains = Path(catalog.root) / "text2sql" / ".v1.staging" / "default" / "train-00000-of-00009.parquet"
     remains.parent.mkdir(parents=True)
     remains.write_bytes(b"half")
 
     release = publish(catalog, 5)
 
     assert not remains.parent.parent.exists()
-    assert {path.name for path in (Path(release.path) / "data").iterdir()} == {
-        file["path"].removeprefix("data/") for file in release.manifest["files"] if file["path"] != "README.md"
+    assert {path.name for path in (Path(release.path) / "default").iterdir()} == {
+        path.rsplit("/", 1)[-1] for path in release.data_files
     }
 
 

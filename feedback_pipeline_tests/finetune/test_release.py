@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feedback_pipeline.finetune.catalog import ReleaseCatalog, UnknownReleaseError
-from feedback_pipeline.finetune.release import ReleasePolicy, publish_release
+from feedback_pipeline.finetune.release import publish_release
+from feedback_pipeline.finetune.selection import ReleasePolicy
 from feedback_pipeline.tables.files import StorageError
 from feedback_pipeline_tests.finetune.samples import POLICY, examples
 
@@ -70,7 +71,7 @@ def test_a_dataset_that_lost_all_its_rows_still_loads(catalog: ReleaseCatalog, t
     release = publish_release(catalog, "text2sql", examples(0), POLICY).release
 
     assert release is not None
-    assert pq.read_table(next(Path(release.path).glob("data/*.parquet"))).num_rows == 0
+    assert pq.read_table(next(Path(release.path).glob("default/*.parquet"))).num_rows == 0
     assert release.rows == {"train": 0}
 
 

@@ -1,61 +1,22 @@
-"""Splits: by cluster, for good, and the same everywhere."""
+"""The canonical rows: what stands for them, and what changes a digest."""
 
 import random
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_pipeline.finetune.rows import SPLITS, content_digest, split_of, split_rows
-from feedback_pipeline_tests.finetune.samples import deduped, examples
+from feedback_pipeline.finetune.rows import content_digest, dataset_rows, fingerprints, fingerprints_of
+from feedback_pipeline_tests.finetune.samples import examples
 
-rows = st.lists(
-    st.tuples(st.integers(0, 60), st.sampled_from("abcdefghijklmnop")),
-    min_size=1,
-    max_size=40,
-    unique_by=lambda r: r[0],
-)
+texts = st.lists(st.tuples(st.none() | st.text(max_size=6), st.none() | st.text(max_size=6)), min_size=2, max_size=8)
+lists = st.lists(st.lists(st.text(max_size=3), max_size=3), min_size=2, max_size=8)
 
 
-def placed(table: pa.Table, remembered: dict[str, str] | None = None) -> dict[str, str]:
-    parts = split_rows(table, validation_percent=20, test_percent=20, remembered=remembered)
-    return {row_id: name for name, part in parts.items() for row_id in part["row_id"].to_pylist()}
-
-
-def test_the_shares_are_about_what_was_asked_for():
-    splits = [split_of(f"cluster {number}", validation_percent=10, test_percent=20) for number in range(5_000)]
-
-    assert abs(splits.count("validation") / 5_000 - 0.10) < 0.02
-    assert abs(splits.count("test") / 5_000 - 0.20) < 0.02
-
-
-@given(rows)
-def test_every_row_is_in_one_split_and_a_cluster_is_never_torn_apart(drawn: list[tuple[int, str]]):
-    where = placed(deduped(drawn))
-
-    assert sorted(where) == sorted(f"{number:016x}" for number, _ in drawn)
-    for cluster in {cluster for _, cluster in drawn}:
-        assert len({where[f"{number:016x}"] for number, other in drawn if other == cluster}) == 1
-
-
-@given(rows, st.data())
-def test_no_row_that_was_held_out_is_ever_trained_on(drawn: list[tuple[int, str]], data: st.DataObject):
-    before = placed(deduped(drawn))
-    renamed = [(number, data.draw(st.sampled_from("abcxyz"))) for number, _ in drawn]
-
-    after = placed(deduped([*renamed, (100, "a"), (101, "z")]), remembered=before)
-
-    for row_id, split in before.items():
-        assert SPLITS.index(after[row_id]) >= SPLITS.index(split)
-
-
-@given(rows)
-def test_new_rows_in_clusters_of_their_own_move_nobody(drawn: list[tuple[int, str]]):
-    before = placed(deduped(drawn))
-
-    after = placed(deduped([*drawn, *((number, f"new {number}") for number in range(100, 120))]), remembered=before)
-
-    assert {row_id: after[row_id] for row_id in before} == before
+def digest(table: pa.Table) -> str:
+    rows = dataset_rows(table.sort_by("example_id"))
+    return content_digest(fingerprints(rows), np.zeros(rows.num_rows, np.int8), {"format": 2})
 
 
 def test_the_order_rows_come_in_changes_no_digest():
@@ -63,12 +24,7 @@ def test_the_order_rows_come_in_changes_no_digest():
     order = list(range(50))
     random.Random(7).shuffle(order)
 
-    digests = {
-        content_digest(split_rows(given_rows, validation_percent=10, test_percent=10))
-        for given_rows in (table, table.take(order))
-    }
-
-    assert len(digests) == 1
+    assert digest(table) == digest(table.take(order))
 
 
 def test_a_changed_row_changes_the_digest():
@@ -76,6 +32,49 @@ def test_a_changed_row_changes_the_digest():
     weight = table.schema.get_field_index("weight")
     heavier = table.set_column(weight, table.schema.field(weight), pa.array([2.0, 1.0, 1.0, 1.0, 1.0], pa.float64()))
 
-    digests = {content_digest(split_rows(rows, validation_percent=10, test_percent=10)) for rows in (table, heavier)}
+    assert digest(heavier) != digest(table)
 
-    assert len(digests) == 2
+
+def test_a_row_in_another_split_changes_the_digest():
+    prints = fingerprints(dataset_rows(examples(2)))
+
+    assert content_digest(prints, np.array([0, 2]), {}) != content_digest(prints, np.array([0, 0]), {})
+
+
+def test_the_digest_of_known_rows_is_known():
+    assert digest(examples(3)) == KNOWN
+
+
+@given(texts)
+def test_rows_have_one_fingerprint_only_if_they_are_equal(drawn: list[tuple[str | None, str | None]]):
+    columns = [pa.chunked_array([pa.array(column, pa.string())]) for column in zip(*drawn, strict=True)]
+
+    prints = [one.tobytes() for one in fingerprints_of(columns)]
+
+    for one, print_of_one in zip(drawn, prints, strict=True):
+        for other, print_of_other in zip(drawn, prints, strict=True):
+            assert (print_of_one == print_of_other) == (one == other)
+
+
+@given(lists)
+def test_lists_have_one_fingerprint_only_if_they_are_equal(drawn: list[list[str]]):
+    column = pa.chunked_array([pa.array(drawn, pa.list_(pa.string()))])
+
+    prints = [one.tobytes() for one in fingerprints_of([column])]
+
+    for one, print_of_one in zip(drawn, prints, strict=True):
+        for other, print_of_other in zip(drawn, prints, strict=True):
+            assert (print_of_one == print_of_other) == (one == other)
+
+
+def test_how_a_table_is_cut_up_changes_no_fingerprint():
+    rows = dataset_rows(examples(20))
+    pieces = pa.concat_tables([rows.slice(0, 7), rows.slice(7, 1), rows.slice(8)])
+
+    whole = fingerprints(rows)
+
+    assert (fingerprints(pieces) == whole).all()
+    assert (fingerprints(rows.slice(5, 9)) == whole[5:14]).all()
+
+
+KNOWN = "2ed2bf65f5c14ee4ef2fe916aeca2a6ad5c7f4e542d268cc13aa09f9f5b2f639"

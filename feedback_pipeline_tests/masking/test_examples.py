@@ -3,13 +3,13 @@
 import pyarrow as pa
 
 from feedback_pipeline.masking.examples import Earlier, MaskingResult, literals_of, mask_examples
-from feedback_pipeline.schemas import DEDUPED_FEEDBACK
+from feedback_pipeline.schemas import EXAMPLES
 
 SQLITE = ("sqlite", None)
 
 
 def rows(*examples: tuple[str, str, str]) -> pa.Table:
-    """Return (database, question, SQL) as schemas.DEDUPED_FEEDBACK."""
+    """Return (database, question, SQL) as schemas.EXAMPLES."""
     constant = {"canonical_question": "q", "canonical_sql": "s", "sql_skeleton": "s", "weight": 1.0}
     constant |= {"feedback_ids": ["f"], "source": "manual", "cluster_id": "c"}
     return pa.Table.from_pylist(
@@ -18,7 +18,7 @@ def rows(*examples: tuple[str, str, str]) -> pa.Table:
             | constant
             for database, question, sql in examples
         ],
-        DEDUPED_FEEDBACK,
+        EXAMPLES,
     )
 
 

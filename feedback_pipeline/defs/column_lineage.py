@@ -1,0 +1,106 @@
+"""Which column comes from which, from what users submitted to what a trainer reads: for Dagster's column lineage.
+
+Columns of a dataset's other configs are named ``sft.messages`` and so on. They are rendered from those of ``default``
+with the prompt templates, and Dagster is told the columns that those come from in turn.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+import pyarrow as pa
+
+from feedback_pipeline.finetune.configs import CONFIGS, PROVENANCE
+from feedback_pipeline.finetune.rows import DATASET_ROWS
+from feedback_pipeline.schemas import DEDUPED_FEEDBACK, VERIFIED_FEEDBACK
+
+Origins = Mapping[str, tuple[str, ...]]
+"""By column those it is made of, as ``asset.column``."""
+
+_ASKED = ("natural_query", "database_id")
+
+RENDERED_FROM: Origins = {
+    "sft.messages": (*_ASKED, "sql"),
+    "prompt_completion.prompt": _ASKED,
+    "prompt_completion.completion": ("sql",),
+    "preference.prompt": _ASKED,
+    "preference.chosen": ("sql",),
+    "preference.rejected": ("generated_sql",),
+    "kto.prompt": _ASKED,
+    "kto.completion": ("sql", "generated_sql", "rated_down"),
+    "kto.label": ("results_differ", "rated_down"),
+    "repair.prompt": (*_ASKED, "generated_sql", "difference"),
+    "repair.completion": ("sql",),
+}
+"""What each training column is made of: columns of ``default``."""
+
+
+def _same(asset: str, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    return {column: (f"{asset}.{column}",) for column in columns}
+
+
+_VERIFIED: Origins = {
+    **_same("checked_feedback", set(VERIFIED_FEEDBACK.names)),
+    "natural_query": ("checked_feedback.safe_question",),
+    "canonical_question": ("checked_feedback.safe_question",),
+    "sql": ("checked_feedback.safe_sql",),
+    "generated_sql": ("checked_feedback.safe_generated_sql",),
+    "verified_at": ("raw_feedback.at", "raw_feedback.event"),
+    "evidence": ("checked_feedback.checks",),
+    "schema_fingerprint": ("checked_feedback.checks",),
+    "results_differ": ("checked_feedback.checks", "checked_feedback.is_error_pair"),
+    "difference": ("checked_feedback.checks", "checked_feedback.is_error_pair"),
+}
+_QUESTION = ("verified_feedback.database_id", "verified_feedback.canonical_question")
+_DEDUPED: Origins = {
+    **_same("verified_feedback", set(DEDUPED_FEEDBACK.names)),
+    "example_id": (*_QUESTION, "verified_feedback.canonical_sql"),
+    "weight": ("verified_feedback.user_hash",),
+    "contributors": ("verified_feedback.user_hash",),
+    "feedback_ids": ("verified_feedback.feedback_id",),
+    "cluster_id": (*_QUESTION, "verified_feedback.sql_skeleton"),
+}
+_DEFAULT: Origins = {
+    **_same("deduped_feedback", DATASET_ROWS.names),
+    "row_id": ("deduped_feedback.example_id",),
+    "difficulty": ("deduped_feedback.sql_skeleton",),
+    "rated_down": ("raw_interactions.output", "raw_interactions.feedback", "checked_feedback.generated_sql"),
+    "rated_in": ("raw_interactions.interaction_id", "checked_feedback.feedback_id"),
+}
+_DATASET: Origins = {
+    **_DEFAULT,
+    **{
+        column: tuple(dict.fromkeys(one for origin in origins for one in _DEFAULT[origin]))
+        for column, origins in RENDERED_FROM.items()
+    },
+}
+
+LINEAGE: Mapping[str, Origins] = {
+    "verified_feedback": {name: _VERIFIED[name] for name in VERIFIED_FEEDBACK.names},
+    "deduped_feedback": {name: _DEDUPED[name] for name in DEDUPED_FEEDBACK.names},
+    "finetune_dataset": _DATASET,
+}
+
+
+def column_lineage(asset: str) -> dict[str, dg.TableColumnLineage]:
+    """Return the metadata that tells where the columns of an asset come from."""
+    deps = {
+        column: [dg.TableColumnDep(*origin.split(".")) for origin in origins]
+        for column, origins in LINEAGE[asset].items()
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+
+
+def dataset_columns() -> dg.TableSchema:
+    """Return the columns of all configs of a dataset: those of ``default`` as they are, others as ``config.column``."""
+    columns = [_column(field.name, field) for field in DATASET_ROWS]
+    for config in CONFIGS:
+        training = [field for field in config.schema if field.name not in {*DATASET_ROWS.names, *PROVENANCE.names}]
+        columns += [_column(f"{config.name}.{field.name}", field) for field in training if config.name != "default"]
+    return dg.TableSchema(columns=columns)
+
+
+def _column(name: str, field: pa.Field) -> dg.TableColumn:
+    origins = RENDERED_FROM.get(name)
+    words = f"Rendered from {', '.join(origins)} of the config default." if origins else None
+    constraints = dg.TableColumnConstraints(nullable=field.nullable)
+    return dg.TableColumn(name, str(field.type), description=words, constraints=constraints)
