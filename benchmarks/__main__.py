@@ -1,4 +1,4 @@
-"""``make bench``: measure the pipeline, deduplication's growth, retrieval and the API, each beside a peer."""
+"""``make bench``: measure the pipeline, deduplication's growth, retrieval, the API and releases, each beside a peer."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from benchmarks import checks, deduplication, pipeline
 from benchmarks.api import report
+from benchmarks.releases import report as releases
 from benchmarks.retrieval import report as retrieval
 
 app = typer.Typer(help=__doc__)
@@ -25,6 +26,7 @@ def everything(
         deduplication.measure()
         retrieval.measure(100_000, 100)
         report.measure(100_000, 20, None)
+        releases.measure(1_000_000, 3, 100_000)
 
 
 @app.command("pipeline")
@@ -63,6 +65,16 @@ def retrieval_only(
 ) -> None:
     """Search, question to examples, cold start, load and publishing, against NumPy, FAISS, LanceDB and LangChain."""
     retrieval.measure(rows, databases, parts=part, as_json=as_json)
+
+
+@app.command("releases")
+def releases_only(
+    rows: Annotated[int, typer.Option(help="Rows of the release.")] = 1_000_000,
+    repeats: Annotated[int, typer.Option(help="The median of so many rounds is reported.")] = 3,
+    peer_rows: Annotated[int, typer.Option(help="Rows that datasets builds too, which is slow.")] = 100_000,
+) -> None:
+    """Release beside pyarrow and datasets, memory as rows grow, and what small changes cost."""
+    releases.measure(rows, repeats, peer_rows)
 
 
 @app.command("api")

@@ -1,17 +1,21 @@
-"""How deduplication and clustering grow with the number of rows."""
+"""How deduplication, clustering and the leakage check grow with the number of rows."""
 
 import math
 import statistics
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import daft
+import numpy as np
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import corrections
+from feedback_pipeline.curation.clustering import cluster_ids
 from feedback_pipeline.curation.deduplication import deduplicate
+from feedback_pipeline.finetune.leakage import measure_leakage
 from feedback_pipeline.schemas import VERIFIED_FEEDBACK
 
 _SIZES = (50_000, 100_000, 200_000, 400_000)
@@ -19,25 +23,37 @@ _REPEATS = 3
 
 
 def measure() -> None:
-    """Print the median time per size and the exponent of the growth between the smallest and the largest."""
+    """Print the median time per size of each stage, and the exponent of its growth between smallest and largest."""
     seconds = {size: _median_seconds(size) for size in _SIZES}
-    table = Table("rows", "seconds", "rows/s", title="deduplication and clustering", title_justify="left")
-    for size, duration in seconds.items():
-        table.add_row(f"{size:,}", f"{duration:.2f}", f"{size / duration:,.0f}")
-    console = Console()
-    console.print(table)
-    exponent = math.log(seconds[_SIZES[-1]] / seconds[_SIZES[0]]) / math.log(_SIZES[-1] / _SIZES[0])
-    console.print(f"growth exponent {exponent:.2f}\n")
+    stages = list(seconds[_SIZES[0]])
+    table = Table("rows", *stages, title="seconds by number of rows", title_justify="left")
+    for size, durations in seconds.items():
+        table.add_row(f"{size:,}", *(f"{durations[stage]:.2f}" for stage in stages))
+    table.add_row("exponent", *(f"{_exponent([seconds[size][stage] for size in _SIZES]):.2f}" for stage in stages))
+    Console().print(table)
 
 
-def _median_seconds(size: int) -> float:
+def _exponent(durations: list[float]) -> float:
+    return math.log(durations[-1] / durations[0]) / math.log(_SIZES[-1] / _SIZES[0])
+
+
+def _median_seconds(size: int) -> dict[str, float]:
     rows = _verified(size)
-    durations = []
-    for _ in range(_REPEATS):
-        start = time.perf_counter()
-        deduplicate(daft.from_arrow(rows))
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations)
+    kept = deduplicate(daft.from_arrow(rows)).kept
+    named = kept.append_column("row_id", kept["example_id"])
+    splits = np.arange(kept.num_rows) % 10 // 8
+    stages = {
+        "deduplication with clustering": lambda: deduplicate(daft.from_arrow(rows)),
+        "clustering": lambda: cluster_ids(kept),
+        "leakage check": lambda: measure_leakage(named, splits),
+    }
+    return {stage: statistics.median(_seconds(run) for _ in range(_REPEATS)) for stage, run in stages.items()}
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def _verified(size: int) -> pa.Table:
@@ -56,6 +72,8 @@ def _verified(size: int) -> pa.Table:
             "user_hash": None,
             "source": "bench",
             "created_at": moment,
+            "verified_at": moment,
+            "evidence": "parsed",
         }
         for row in corrections(size)
     ]

@@ -1,9 +1,12 @@
 """Releasing what is verified as a dataset: brings together ``store``, ``tables`` and ``finetune``."""
 
+from functools import partial
+
 import pyarrow as pa
 
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.finetune.examples import Examples, StoredExamples, TableExamples
+from feedback_pipeline.finetune.leakage import measure_leakage
 from feedback_pipeline.finetune.prompts import BUNDLED, DatabaseFacts, Prompts, read_templates
 from feedback_pipeline.finetune.release import ReleaseResult, Report, Surroundings, publish_release, silently
 from feedback_pipeline.finetune.retention import prune
@@ -75,6 +78,7 @@ def _surroundings(store: Store, settings: Settings) -> Surroundings:
         in_use=ids_by_status(store, "verified") | ids_by_status(store, "applied"),
         user_of=_users(tables) if settings.dataset_max_rows_per_user else {},
         dropped_earlier=_dropped_earlier(tables),
+        leakage_of=partial(measure_leakage, across_databases=settings.group_across_databases),
     )
 
 

@@ -111,8 +111,9 @@ EVIDENCE = (
 )
 """What is known of a correction beyond its words (``curation.evidence``).
 
-``evidence`` is how far the answer has been proven (EVIDENCE_LEVELS), ``schema_fingerprint`` identifies the schema. ``results_differ`` tells whether generated and verified SQL have
-been seen to give different results, null where it cannot be told; ``difference`` says in words what was seen.
+``evidence`` is how far the answer has been proven (EVIDENCE_LEVELS), ``schema_fingerprint`` identifies the schema.
+``results_differ`` tells whether generated and verified SQL have been seen to give different results, null where it
+cannot be told; ``difference`` says in words what was seen.
 """
 
 VERIFIED_FEEDBACK = pa.schema(

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     )
     validation_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the validation split.")
     test_percent: int = Field(default=10, ge=0, le=50, description="Share of clusters in the test split.")
+    group_across_databases: bool = Field(
+        default=True, description="Near-duplicate questions share a split even where they are about two databases."
+    )
     dataset_min_weight: float = Field(
         default=0.0, ge=0, description="Examples that weigh less are left out of datasets; the index keeps them."
     )

@@ -217,5 +217,5 @@ def _say_checked(report: "CheckReport") -> None:
         output.say(f"{what} is damaged: {len(report.problems)} problems")
         return
     left = "" if report.digest_checked else "; the digest was not computed"
-    left += "" if report.listed else "; unknown files cannot be looked for on a plain HTTP server"
+    left += "" if report.listed else "; unknown files could not be looked for, since folders cannot be listed there"
     output.say(f"{what} is whole: {report.files} files, {report.bytes:,} bytes{left}")

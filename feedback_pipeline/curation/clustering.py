@@ -11,11 +11,12 @@ import pyarrow as pa
 from feedback_pipeline.curation.near_duplicates import components, near_duplicate_pairs
 
 
-def cluster_ids(rows: pa.Table) -> pa.Array:
+def cluster_ids(rows: pa.Table, *, across_databases: bool = True) -> pa.Array:
     """Return the cluster of each row: the smallest ``example_id`` among its members.
 
     Args:
         rows: columns example_id, database_id, canonical_question, sql_skeleton; ordered by example_id.
+        across_databases: False joins near-duplicate questions of one database only; equal questions are always joined.
 
     """
     if rows.num_rows == 0:
@@ -23,7 +24,8 @@ def cluster_ids(rows: pa.Table) -> pa.Array:
     skeletons = group_numbers(rows["database_id"], rows["sql_skeleton"])
     same = [links_within(skeletons), links_within(group_numbers(rows["canonical_question"]))]
     linked = components(rows.num_rows, np.concatenate(same, axis=1))
-    near = near_duplicate_pairs(rows["canonical_question"], linked=linked)
+    databases = None if across_databases else group_numbers(rows["database_id"])
+    near = near_duplicate_pairs(rows["canonical_question"], databases=databases, linked=linked)
     return rows["example_id"].take(pa.array(components(rows.num_rows, near, linked))).combine_chunks()
 
 

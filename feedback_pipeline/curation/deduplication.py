@@ -46,12 +46,14 @@ def example_id(database_id: str, canonical_question: str, canonical_sql: str) ->
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def deduplicate(verified: daft.DataFrame, *, max_user_share: float = 1.0) -> DeduplicationResult:
+def deduplicate(
+    verified: daft.DataFrame, *, max_user_share: float = 1.0, across_databases: bool = True
+) -> DeduplicationResult:
     """Collapse verified corrections (schemas.VERIFIED_FEEDBACK) into distinct examples.
 
     Of several queries that give the same rows the one most users gave speaks, the earliest where they are as many. The
     weight of an example is the number of its distinct users, each scaled so that nobody holds more than
-    ``max_user_share`` of all weight (see ``weighting``).
+    ``max_user_share`` of all weight (see ``weighting``). ``across_databases`` is that of ``clustering.cluster_ids``.
     """
     rows = verified.with_columns({"order": _submission_order(), "user": col("user_hash").fill_null(_TEAM)}).collect()
     spellings = _with_answers(rows).collect()
@@ -60,7 +62,7 @@ def deduplicate(verified: daft.DataFrame, *, max_user_share: float = 1.0) -> Ded
     agreed = rows.join(speaking, on=[*_QUESTION]).collect()
     voices = agreed.select(*_QUESTION, "user").distinct().collect()
     users = _user_weights(voices, max_user_share)
-    kept = _with_clusters(_collapse(agreed, _weights(voices, users)))
+    kept = _with_clusters(_collapse(agreed, _weights(voices, users)), across_databases)
     dropped = _conflicts(rows, rivals).concat(_counted_elsewhere(agreed))
     dropped = require(dropped.sort("feedback_id").to_arrow(), DROPPED, "deduped_feedback (dropped)")
     return DeduplicationResult(kept, dropped, users)
@@ -150,10 +152,10 @@ def _example_ids(database: daft.Series, question: daft.Series, sql: daft.Series)
     return [example_id(*part) for part in parts]
 
 
-def _with_clusters(examples: daft.DataFrame) -> pa.Table:
+def _with_clusters(examples: daft.DataFrame, across_databases: bool) -> pa.Table:
     identified = examples.with_column("example_id", _example_ids(*(col(name) for name in _EXAMPLE)))
     table = identified.sort("example_id").to_arrow()
-    table = table.append_column("cluster_id", cluster_ids(table))
+    table = table.append_column("cluster_id", cluster_ids(table, across_databases=across_databases))
     return require(table, DEDUPED_FEEDBACK, "deduped_feedback")
 
 

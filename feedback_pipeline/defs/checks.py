@@ -18,6 +18,7 @@ from feedback_pipeline.checking import checker_from
 from feedback_pipeline.curation.quality import holds_personal_data, only_reads
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.example_index.promotion import still_vouched_for
+from feedback_pipeline.finetune.leakage import leakage_of_release
 from feedback_pipeline.schemas import STAGES, ContractError, embedded_feedback, require
 from feedback_pipeline.store import ids_by_status
 from feedback_pipeline.tables.stages import WHOLE
@@ -185,6 +186,18 @@ def release_rests_on_feedback_in_use(feedback: Feedback) -> dg.AssetCheckResult:
     return _verdict(strangers == 0, words, strangers=strangers)
 
 
+@dg.asset_check(asset="finetune_dataset", blocking=True)
+def no_leakage(feedback: Feedback) -> dg.AssetCheckResult:
+    """No question, near-duplicate or SQL skeleton of one split of the latest release is in another: none is allowed."""
+    release = feedback.releases.latest("text2sql")
+    if release is None:
+        return _verdict(True, "nothing has been released")
+    leakage = leakage_of_release(release, across_databases=feedback.settings.group_across_databases)
+    counts = {"exact": leakage.exact, "near": leakage.near, "skeleton": leakage.skeleton}
+    words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return _verdict(leakage.is_zero, f"rows with a partner in another split: {words}", rows=leakage.rows, **counts)
+
+
 ALL_CHECKS = [
     *schema_contracts,
     *unique_keys,
@@ -194,4 +207,5 @@ ALL_CHECKS = [
     no_empty_vector,
     index_row_count_equals_input,
     release_rests_on_feedback_in_use,
+    no_leakage,
 ]

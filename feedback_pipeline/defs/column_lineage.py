@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 import pyarrow as pa
 
-from feedback_pipeline.finetune.configs import CONFIGS, PROVENANCE
-from feedback_pipeline.finetune.rows import DATASET_ROWS
+from feedback_pipeline.finetune.configs import CONFIGS
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK, VERIFIED_FEEDBACK
 
 Origins = Mapping[str, tuple[str, ...]]
@@ -59,8 +58,9 @@ _DEDUPED: Origins = {
     "feedback_ids": ("verified_feedback.feedback_id",),
     "cluster_id": (*_QUESTION, "verified_feedback.sql_skeleton"),
 }
+_CANONICAL, *_RENDERED = CONFIGS
 _DEFAULT: Origins = {
-    **_same("deduped_feedback", DATASET_ROWS.names),
+    **_same("deduped_feedback", _CANONICAL.schema.names),
     "row_id": ("deduped_feedback.example_id",),
     "difficulty": ("deduped_feedback.sql_skeleton",),
     "rated_down": ("raw_interactions.output", "raw_interactions.feedback", "checked_feedback.generated_sql"),
@@ -91,16 +91,25 @@ def column_lineage(asset: str) -> dict[str, dg.TableColumnLineage]:
 
 
 def dataset_columns() -> dg.TableSchema:
-    """Return the columns of all configs of a dataset: those of ``default`` as they are, others as ``config.column``."""
-    columns = [_column(field.name, field) for field in DATASET_ROWS]
-    for config in CONFIGS:
-        training = [field for field in config.schema if field.name not in {*DATASET_ROWS.names, *PROVENANCE.names}]
-        columns += [_column(f"{config.name}.{field.name}", field) for field in training if config.name != "default"]
+    """Return the columns of all configs of a dataset: those of ``default`` as they are, others as ``config.column``.
+
+    Each says in words what it is made of: only Dagster+ draws the lineage of columns.
+    """
+    columns = [_column(field.name, field, f"From {_named(_DEFAULT[field.name])}.") for field in _CANONICAL.schema]
+    for config in _RENDERED:
+        for field in config.schema:
+            name = f"{config.name}.{field.name}"
+            if field.name not in _CANONICAL.schema.names:
+                columns.append(
+                    _column(name, field, f"Rendered from {_named(RENDERED_FROM[name])} of the config default.")
+                )
     return dg.TableSchema(columns=columns)
 
 
-def _column(name: str, field: pa.Field) -> dg.TableColumn:
-    origins = RENDERED_FROM.get(name)
-    words = f"Rendered from {', '.join(origins)} of the config default." if origins else None
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _column(name: str, field: pa.Field, description: str) -> dg.TableColumn:
     constraints = dg.TableColumnConstraints(nullable=field.nullable)
-    return dg.TableColumn(name, str(field.type), description=words, constraints=constraints)
+    return dg.TableColumn(name, str(field.type), description=description, constraints=constraints)

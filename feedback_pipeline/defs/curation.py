@@ -64,7 +64,12 @@ def deduped_feedback(
     context: dg.AssetExecutionContext, feedback: Feedback, verified_feedback: daft.DataFrame
 ) -> pa.Table:
     """One row per distinct question and answer, with weight and cluster; conflicting answers are set aside."""
-    result = deduplicate(verified_feedback, max_user_share=feedback.settings.max_user_share)
+    settings = feedback.settings
+    result = deduplicate(
+        verified_feedback,
+        max_user_share=settings.max_user_share,
+        across_databases=settings.group_across_databases,
+    )
     feedback.tables.write("deduped_feedback_dropped", result.dropped)
     clusters = len(result.kept["cluster_id"].unique())
     users = {

@@ -12,6 +12,7 @@ import pyarrow as pa
 from feedback_pipeline.defs.column_lineage import column_lineage, dataset_columns
 from feedback_pipeline.defs.metadata import markdown_table
 from feedback_pipeline.finetune.catalog import DamagedReleaseError, Release, ReleaseCatalog
+from feedback_pipeline.finetune.configs import CONFIGS
 from feedback_pipeline.finetune.diff import KINDS, Diff, compare, differences
 from feedback_pipeline.finetune.pictures import figures
 from feedback_pipeline.finetune.release import ReleaseResult
@@ -48,7 +49,11 @@ def release_metadata(catalog: ReleaseCatalog, result: ReleaseResult) -> dict[str
 def _counts(release: Release) -> dict[str, Any]:
     manifest = release.manifest
     configs: Mapping[str, Any] = manifest.get("configs", {})
-    rows = {name: {split: config["rows"].get(split, 0) for split in SPLITS} for name, config in configs.items()}
+    rows = {
+        config.name: {split: configs[config.name]["rows"].get(split, 0) for split in SPLITS}
+        for config in CONFIGS
+        if config.name in configs
+    }
     return {
         "rows_per_split": dg.MetadataValue.json(release.rows),
         "rows_per_config": dg.MetadataValue.json(rows),

@@ -23,12 +23,12 @@ def balance(rows: pa.Table) -> dict[str, Any]:
         rows: the columns BALANCED_BY.
     """
     skeletons = rows["sql_skeleton"]
-    shown = {name: int(mask.sum()) for name, mask in constructs(skeletons).items()}
-    hard = _counts(difficulties(skeletons))
+    shown = constructs(skeletons)
+    hard = _counts(difficulties(skeletons, shown))
     return {
         "databases": len(rows["database_id"].unique()),
         "by_database": _largest(_counts(rows["database_id"])),
-        "by_construct": shown,
+        "by_construct": {name: int(mask.sum()) for name, mask in shown.items()},
         "by_difficulty": {name: hard.get(name, 0) for name in DIFFICULTIES},
         "by_evidence": _counts(rows["evidence"]),
         "by_contributors": _by_contributors(rows["contributors"].to_numpy()),

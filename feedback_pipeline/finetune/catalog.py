@@ -11,7 +11,7 @@ from feedback_pipeline.finetune import record
 from feedback_pipeline.finetune.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import DATASET_ROWS
-from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, write_json
+from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, uncached, write_json
 
 _VERSION = re.compile(r"v(\d+)")
 _REFERENCE = re.compile(r"(?P<name>[\w.-]+)(?:@v?(?P<version>\d+|latest))?")
@@ -95,12 +95,12 @@ class ReleaseCatalog:
 
     def names(self) -> list[str]:
         """Return the names of all released datasets."""
-        fs, inner = filesystem(self.root)
+        fs, inner = uncached(self.root)
         return sorted({str(path).split("/")[-3] for path in fs.glob(f"{inner}/*/v*/manifest.json")})
 
     def versions(self, name: str) -> list[int]:
         """Return the published version numbers of a dataset, in order."""
-        fs, inner = filesystem(f"{self.root}/{name}")
+        fs, inner = uncached(f"{self.root}/{name}")
         folders = (str(path).split("/")[-2] for path in fs.glob(f"{inner}/v*/manifest.json"))
         return sorted(int(match.group(1)) for folder in folders if (match := _VERSION.fullmatch(folder)))
 

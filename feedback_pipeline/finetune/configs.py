@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback_pipeline.finetune.difficulty import difficulties
 from feedback_pipeline.finetune.prompts import Prompts
 from feedback_pipeline.finetune.rows import DATASET_ROWS
 
@@ -58,7 +59,7 @@ class Config:
 
 
 def _default(rows: pa.Table, _prompts: Prompts) -> pa.Table:
-    return rows
+    return _table(DEFAULT, rows, difficulty=difficulties(rows["sql_skeleton"]))
 
 
 def _sft(rows: pa.Table, prompts: Prompts) -> pa.Table:
@@ -149,6 +150,7 @@ def _table(schema: pa.Schema, rows: pa.Table, **training: pa.Array | pa.ChunkedA
     return pa.table(columns, schema=schema)
 
 
+DEFAULT = DATASET_ROWS.append(pa.field("difficulty", pa.string(), nullable=False))
 SFT = _training(("messages", MESSAGES))
 PROMPT_COMPLETION = _training(("prompt", pa.string()), ("completion", pa.string()))
 PREFERENCE = _training(("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES))
@@ -158,7 +160,7 @@ KTO = _training(("prompt", MESSAGES), ("completion", MESSAGES), ("label", pa.boo
 REPAIR = _training(("prompt", MESSAGES), ("completion", MESSAGES))
 
 CONFIGS = (
-    Config("default", DATASET_ROWS, _default, "every row with all its columns"),
+    Config("default", DEFAULT, _default, "every row with all its columns"),
     Config("sft", SFT, _sft, "chat messages for supervised fine-tuning"),
     Config("prompt_completion", PROMPT_COMPLETION, _prompt_completion, "plain text for supervised fine-tuning"),
     Config("preference", PREFERENCE, _preference, "pairs for DPO: the verified SQL and a wrong one", True),

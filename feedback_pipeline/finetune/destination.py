@@ -107,7 +107,7 @@ class Destination:
             self._remove_empty(target.parent)
         self._remove([self.folder / _HINT])
         if pulled_configs(manifest) is not None:
-            self._write(self.folder / _HINT, {"configs": _hints(wanted)})
+            self._write(self.folder / _HINT, {"configs": _hints(manifest, wanted)})
         self._write(self._manifest_path, manifest)
         # Killed pulls may have left what they were writing.
         self._remove([self._note_path, *self.folder.glob(".*.json.*.tmp")])
@@ -154,13 +154,19 @@ class Destination:
             folder.rmdir()
 
 
-def _hints(files: Iterable[ReleaseFile]) -> list[dict[str, Any]]:
+def _hints(manifest: Mapping[str, Any], files: Iterable[ReleaseFile]) -> list[dict[str, Any]]:
     paths: dict[str, dict[str, list[str]]] = {}
     for file in files:
         if file.config and file.split:
             paths.setdefault(file.config, {}).setdefault(file.split, []).append(file.path)
+    # ``datasets`` takes two folders of one name and equal hints for the same data, whatever lies in them.
+    description = f"{manifest['name']} v{manifest['version']}, digest {manifest['digest']}"
     return [
-        {"config_name": name, "data_files": [{"split": split, "path": some} for split, some in splits.items()]}
+        {
+            "config_name": name,
+            "description": description,
+            "data_files": [{"split": split, "path": some} for split, some in splits.items()],
+        }
         for name, splits in paths.items()
     ]
 

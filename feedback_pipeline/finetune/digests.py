@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from feedback_pipeline.finetune.catalog import PROMPTS_FILE, Release, read_data, split_of_file
+from feedback_pipeline.finetune.catalog import PROMPTS_FILE, DamagedReleaseError, Release, read_data, split_of_file
 from feedback_pipeline.finetune.prompts import Prompts
 from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints, row_keys
 from feedback_pipeline.tables.files import read_json
@@ -15,6 +15,7 @@ def content_digest_of(release: Release) -> str:
     """Return the digest of the rows, splits and prompts of a release, read from its files one at a time.
 
     Raises:
+        DamagedReleaseError: the prompts are missing.
         OSError, pyarrow.ArrowException: a file cannot be read.
     """
     if "format" not in release.manifest:
@@ -26,8 +27,10 @@ def content_digest_of(release: Release) -> str:
         prints.append(fingerprints(rows))
         splits.append(np.full(rows.num_rows, SPLITS.index(split_of_file(path))))
     order = np.argsort(np.concatenate(keys), kind="stable")
-    prompts = Prompts.from_document(read_json(f"{release.path}/{PROMPTS_FILE}"))
-    rendering = {**release.manifest["rendering"], "prompts": prompts.sha256}
+    document = read_json(f"{release.path}/{PROMPTS_FILE}")
+    if document is None:
+        raise DamagedReleaseError(f"{release.path}/{PROMPTS_FILE} is missing; restore it from a backup, or pull again")
+    rendering = {**release.manifest["rendering"], "prompts": Prompts.from_document(document).sha256}
     return content_digest(np.concatenate(prints)[order], np.concatenate(splits)[order], rendering)
 
 

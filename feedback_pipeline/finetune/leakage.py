@@ -12,6 +12,7 @@ import pyarrow as pa
 from feedback_pipeline.curation.clustering import group_numbers
 from feedback_pipeline.curation.near_duplicates import near_duplicate_pairs
 from feedback_pipeline.curation.questions import canonical_question
+from feedback_pipeline.finetune.catalog import Release, read_data, split_of_file
 
 _SHOWN = 5
 
@@ -33,7 +34,7 @@ class Leakage:
     Attributes:
         rows: rows looked at.
         exact: rows whose canonical question is asked in another split as well, about any database.
-        near: rows that are in a near-duplicate pair across splits, about any databases (``near_duplicate_pairs``): 0 if
+        near: rows that are in a near-duplicate pair across splits (``near_duplicate_pairs``): 0 if
             and only if there is no such pair; else at least one row of each, as pairs that others imply are left out.
         skeleton: rows whose SQL skeleton is in another split as well, on the same database.
         pairs: examples of each kind.
@@ -56,7 +57,9 @@ class Leakage:
         return {**counts, "pairs": {kind: [vars(pair) for pair in pairs] for kind, pairs in self.pairs.items()}}
 
 
-def measure_leakage(rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedArray) -> Leakage:
+def measure_leakage(
+    rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedArray, *, across_databases: bool = True
+) -> Leakage:
     """Return what the splits have in common.
 
     ``cluster_id`` is not looked at. Rows placed by the clusters that ``cluster_ids`` gave them, among these rows or
@@ -65,6 +68,7 @@ def measure_leakage(rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedAr
     Args:
         rows: columns row_id, database_id, natural_query, sql_skeleton; ``canonical_question`` is taken if it is there.
         splits: the name of the split of each row, or a number for it.
+        across_databases: False looks for near-duplicates on one database only, if rows were joined so.
 
     Raises:
         ValueError: there is not one split per row.
@@ -77,7 +81,8 @@ def measure_leakage(rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedAr
     questions = _canonical(rows)
     same_question = group_numbers(questions)
     same_skeleton = group_numbers(rows["database_id"], rows["sql_skeleton"])
-    links = near_duplicate_pairs(questions, splits=codes)
+    databases = None if across_databases else group_numbers(rows["database_id"])
+    links = near_duplicate_pairs(questions, databases=databases, splits=codes)
     return Leakage(
         rows.num_rows,
         int(_torn(same_question, codes)[same_question].sum()),
@@ -89,6 +94,14 @@ def measure_leakage(rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedAr
             "skeleton": list(_shown(rows, names, _pairs_within(same_skeleton, codes))),
         },
     )
+
+
+def leakage_of_release(release: Release, *, across_databases: bool = True) -> Leakage:
+    """Return what the splits of a release have in common, measured on the rows in its files."""
+    columns = ["row_id", "database_id", "natural_query", "sql_skeleton"]
+    tables = [read_data(path, columns) for path in release.data_files]
+    names = [pa.repeat(split_of_file(path), len(rows)) for path, rows in zip(release.data_files, tables, strict=True)]
+    return measure_leakage(pa.concat_tables(tables), pa.chunked_array(names), across_databases=across_databases)
 
 
 def _canonical(rows: pa.Table) -> pa.ChunkedArray | pa.Array:

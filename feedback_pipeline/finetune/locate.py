@@ -12,7 +12,7 @@ from feedback_pipeline.finetune.catalog import (
     UnknownReleaseError,
 )
 from feedback_pipeline.finetune.release_files import MANIFEST
-from feedback_pipeline.finetune.sources import MissingFileError, Source, is_http, open_source, read
+from feedback_pipeline.finetune.sources import MissingFileError, Source, open_source, read
 
 _REFERENCE = re.compile(r"(?P<name>\w[\w.-]*)(?:@(?:v?(?P<version>\d+)|latest))?")
 
@@ -30,10 +30,9 @@ def locate(root: str, reference: str) -> Release:
         DamagedReleaseError: its manifest cannot be read.
         SourceError: the root cannot be read.
     """
-    if not is_http(root):
-        with open_source(root):  # says what is to be installed, if anything
-            return ReleaseCatalog(root).find(reference)
     with open_source(root) as source:
+        if source.is_local:
+            return ReleaseCatalog(root).find(reference)
         return _by_pointer(root.rstrip("/"), source, reference)
 
 

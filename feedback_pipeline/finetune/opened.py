@@ -137,7 +137,9 @@ class OpenedRelease:
         files = {part: [str(path) for path in paths] for part, paths in self._files_by_split(config, split).items()}
         if not files:
             return library.IterableDatasetDict() if streaming else library.DatasetDict()
-        return library.load_dataset("parquet", data_files=files, split=split, streaming=streaming)
+        # The name is part of where ``datasets`` caches: without the digest it trusts the times of files.
+        cached_as = f"{self.name}-{config}-{self.digest[:16]}"
+        return library.load_dataset("parquet", cached_as, data_files=files, split=split, streaming=streaming)
 
     def to_arrow(self, config: str = "default", split: str | None = None) -> "pa.Table":
         """Return a config as one table; with a column ``split`` where all splits are asked for.

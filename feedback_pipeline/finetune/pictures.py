@@ -6,7 +6,7 @@ from feedback_pipeline.finetune.catalog import Release
 from feedback_pipeline.finetune.difficulty import DIFFICULTIES
 from feedback_pipeline.finetune.rows import SPLITS
 from feedback_pipeline.insight.plots import NARROW, WIDE, Series, amounts, fractions, lines, stacked_bars
-from feedback_pipeline.insight.plots.figure import Figure, Table, legend_of
+from feedback_pipeline.insight.plots.figure import Cell, Figure, Table, legend_of
 from feedback_pipeline.insight.words import percent
 from feedback_pipeline.schemas import EVIDENCE_LEVELS
 
@@ -17,7 +17,7 @@ _NAMED_DATABASES = 5
 _NAMED_CONSTRUCTS = 6
 _OTHERS = "others"
 _SHARE_DIGITS = 9
-_MOST_LETTERS = 12
+_MOST_LETTERS = 11
 """Of a name in the legend: six of them stand side by side."""
 _NOTHING = "No version says what it is made of."
 
@@ -108,7 +108,9 @@ def _figure(
     charts: list,
     is_line: bool = False,
 ) -> Figure:
-    rows = [(label, *(percent(one.values[n]) for one in series)) for n, label in enumerate(labels)]
+    rows: list[tuple[Cell, ...]] = [
+        (label, *(percent(one.values[n]) for one in series)) for n, label in enumerate(labels)
+    ]
     return Figure(
         name=name,
         title=title,

@@ -95,11 +95,10 @@ class DatabaseFacts:
     dialect: str
     schema: SchemaText
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """SHA-256 of dialect, schema and its limit, in hex: what a prompt about this database depends on."""
-        tables = {table: list(columns.items()) for table, columns in (self.schema.schema or {}).items()}
-        text = json.dumps([self.dialect, self.schema.max_chars, tables], sort_keys=True)
+        text = json.dumps([self.dialect, self.schema.max_chars, self.schema.listed or {}], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -118,7 +117,7 @@ class Prompts:
     templates: Templates
     databases: Mapping[str, DatabaseFacts] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """SHA-256 of all that decides what is filled in, in hex."""
         parts = [self.templates.sha256, {name: facts.sha256 for name, facts in self.databases.items()}]
@@ -132,7 +131,7 @@ class Prompts:
     def document(self) -> dict[str, Any]:
         """Return all of it as JSON types: with it anybody can ask the trained model as it was trained."""
         databases = {
-            name: {"dialect": facts.dialect, "max_chars": facts.schema.max_chars, "schema": facts.schema.schema}
+            name: {"dialect": facts.dialect, "max_chars": facts.schema.max_chars, "schema": facts.schema.listed}
             for name, facts in self.databases.items()
         }
         templates = {"version": self.templates.version, "texts": dict(self.templates.texts)}
@@ -142,7 +141,7 @@ class Prompts:
     def from_document(document: Mapping[str, Any]) -> "Prompts":
         """Return what ``document`` gave."""
         databases = {
-            name: DatabaseFacts(facts["dialect"], SchemaText(facts["schema"], facts["max_chars"]))
+            name: DatabaseFacts(facts["dialect"], SchemaText.of_listed(facts["schema"], facts["max_chars"]))
             for name, facts in document["databases"].items()
         }
         return Prompts(Templates(document["templates"]["version"], document["templates"]["texts"]), databases)

@@ -6,7 +6,7 @@ anything has changed, for the files.
 
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow as pa
 from feedback_pipeline.finetune.balance import BALANCED_BY, made_of
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
 from feedback_pipeline.finetune.examples import Examples, RowBatches, TableExamples
+from feedback_pipeline.finetune.leakage import Leakage
 from feedback_pipeline.finetune.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints
@@ -30,7 +31,7 @@ Report = Callable[[str, int, int], None]
 
 
 class LeakageError(RuntimeError):
-    """Rows in different splits are too much alike; nothing was published."""
+    """Rows in different splits are too much alike; nothing was published. The text names two of them."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,14 @@ class Surroundings:
         in_use: feedback that somebody stands behind right now; None: all.
         user_of: the user behind each feedback that has one, as any text that tells users apart.
         dropped_earlier: what earlier stages left out (``selection.dropped_earlier``).
+        leakage_of: measures what the splits have in common, before anything is published; None: nobody does.
     """
 
     prompts: Prompts = field(default_factory=lambda: Prompts(read_templates()))
     in_use: Set[str] | None = None
     user_of: Mapping[str, str] = field(default_factory=dict)
     dropped_earlier: pa.Table = field(default_factory=DROPPED_ROWS.empty_table)
+    leakage_of: Callable[[pa.Table, np.ndarray], Leakage] | None = None
 
 
 def silently(_what: str, _done: int, _total: int) -> None:
@@ -82,13 +85,16 @@ def publish_release(
         examples = TableExamples(examples)
     with only_publisher(f"{catalog.root}/{name}"):
         parent = catalog.newest(name)
-        draft = _draft(catalog, parent, examples, policy, surroundings or Surroundings(), report)
+        around = surroundings or Surroundings()
+        draft = _draft(catalog, parent, examples, policy, around, report)
         if parent is None and not draft.kept.any():
             return ReleaseResult(None, published=False)
         if parent is not None and (parent.digest, parent.manifest["thresholds"]) == (draft.digest, draft.thresholds):
             # A crash may have come between this version and its pointer.
             catalog.point_latest(name, parent.version)
             return ReleaseResult(parent, published=False)
+        if around.leakage_of:
+            draft = _without_leakage(draft, examples, around.leakage_of)
         release, reused = write_version(catalog, name, draft, lambda done, total: report("writing", done, total))
         return ReleaseResult(release, published=True, reused_bytes=reused)
 
@@ -131,6 +137,25 @@ def _draft(
         parent=parent,
         parent_record=record,
         facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), **made_of(chosen)},
+    )
+
+
+def _without_leakage(draft: Draft, examples: Examples, leakage_of: Callable[[pa.Table, np.ndarray], Leakage]) -> Draft:
+    """Return the draft with what was measured of its splits, which have nothing in common.
+
+    Raises:
+        LeakageError: they have.
+    """
+    columns = examples.columns(["example_id", "database_id", "natural_query", "canonical_question", "sql_skeleton"])
+    rows = columns.filter(pa.array(draft.kept)).rename_columns(["row_id", *columns.column_names[1:]])
+    leakage = leakage_of(rows, np.array(SPLITS)[draft.record.splits])
+    if leakage.is_zero:
+        return replace(draft, facts={**draft.facts, "leakage": leakage.as_dict()})
+    pair = next(pair for pairs in leakage.pairs.values() for pair in pairs)
+    raise LeakageError(
+        f"{leakage.exact} rows have their question, {leakage.near} a near-duplicate and {leakage.skeleton} their SQL "
+        f"skeleton in another split, such as {pair.row_id} in {pair.split} and {pair.other_row_id} in "
+        f"{pair.other_split}; nothing was published. Run 'deduped_feedback' again, which makes their groups anew"
     )
 
 

@@ -126,16 +126,16 @@ def _in_shards(release: Release, record: Record) -> tuple[np.ndarray, np.ndarray
         for number, path in enumerate(release.data_files)
         if (match := _SHARD.fullmatch(path)) and match["split"] in SPLITS
     }
-    shards, homes = np.unique(np.stack([record.splits, record.shards]), axis=1, return_inverse=True)
-    homes = homes.reshape(-1)
+    shards, homes = np.unique(record.shards.astype(np.int64) * len(SPLITS) + record.splits, return_inverse=True)
     try:
-        files = np.array([numbered[split, shard] for split, shard in shards.T.tolist()], np.int64)
+        pairs = ((shard % len(SPLITS), shard // len(SPLITS)) for shard in shards.tolist())
+        files = np.array([numbered[pair] for pair in pairs], np.int64)
     except KeyError as error:
         raise DamagedReleaseError(
             f"{release.path}/{records.FILE} names a file that the manifest does not; restore the version from a backup"
         ) from error
     order = np.argsort(homes, kind="stable")
-    sizes = np.bincount(homes, minlength=shards.shape[1])
+    sizes = np.bincount(homes, minlength=len(shards))
     place = np.empty(len(homes), np.int64)
     place[order] = np.arange(len(homes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return files[homes] if len(homes) else homes, place

@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_pipeline.finetune.difficulty import difficulties
-
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 DATASET_ROWS = pa.schema(
@@ -37,7 +35,6 @@ DATASET_ROWS = pa.schema(
         pa.field("schema_fingerprint", pa.string()),
         pa.field("evidence", pa.string(), nullable=False),
         pa.field("sql_skeleton", pa.string(), nullable=False),
-        pa.field("difficulty", pa.string(), nullable=False),
     ]
 )
 """One row per distinct example.
@@ -60,7 +57,6 @@ def dataset_rows(examples: pa.Table) -> pa.Table:
     """Return schemas.DEDUPED_FEEDBACK as DATASET_ROWS, in the same order; ``rated_down`` may be there already."""
     columns = {**dict(zip(examples.column_names, examples.columns, strict=True))}
     columns["row_id"] = columns["example_id"]
-    columns["difficulty"] = difficulties(columns["sql_skeleton"])
     for name in ("rated_down", "rated_in"):
         columns.setdefault(name, _empty_lists(examples.num_rows))
     return pa.table({name: columns[name] for name in DATASET_ROWS.names}).cast(DATASET_ROWS)
@@ -75,7 +71,6 @@ def as_dataset_rows(rows: pa.Table) -> pa.Table:
         "verified_at": pa.repeat(pa.scalar(0, pa.int64()).cast(TIMESTAMP), count),
         "evidence": pa.repeat("parsed", count),
         "sql_skeleton": rows["sql"],
-        "difficulty": pa.repeat("easy", count),
     }
     columns = {
         field.name: rows[field.name]

@@ -1,8 +1,9 @@
 """The database schema as a prompt shows it: all of it where it is short, what the question is about where it is not."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 Schema = Mapping[str, Mapping[str, str]]
 """{table: {column: type}}"""
@@ -27,11 +28,22 @@ class SchemaText:
     schema: Schema | None
     max_chars: int
 
-    @property
+    @cached_property
     def whole(self) -> str | None:
         """The text for every question, None where it has to be pruned."""
         text = _text(self.schema) if self.schema else UNKNOWN
         return text if len(text) <= self.max_chars else None
+
+    @property
+    def listed(self) -> dict[str, list[tuple[str, str]]] | None:
+        """The schema with its columns as pairs, {table: [(column, type)]}: they keep their order where keys do not."""
+        return None if self.schema is None else {table: list(columns.items()) for table, columns in self.schema.items()}
+
+    @staticmethod
+    def of_listed(listed: Mapping[str, Iterable[Sequence[str]]] | None, max_chars: int) -> "SchemaText":
+        """Return the text of what ``listed`` gave, also after it was written as JSON."""
+        schema = None if listed is None else {t: {name: kind for name, kind in listed[t]} for t in listed}
+        return SchemaText(schema, max_chars)
 
     def for_question(self, question: str) -> str:
         """Return the text for one question: the tables most like it first, as many as fit, in the order of their names.
@@ -42,7 +54,7 @@ class SchemaText:
             return whole
         words = _stems(question)
         ranked = sorted(self.schema or {}, key=lambda table: (-self._likeness(table, words), table))
-        return _text({table: (self.schema or {})[table] for table in sorted(self._fitting(ranked))})
+        return _text({table: (self.schema or {})[table] for table in self._fitting(ranked)})
 
     def _likeness(self, table: str, words: set[str]) -> float:
         """Return how many words of the question the table's names hold; its own name counts double."""

@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from feedback_pipeline.finetune.rows import SPLITS, fingerprints_of, row_keys
 
+_TRAIN, _VALIDATION, _TEST = range(len(SPLITS))
 _NORMAL_95 = 1.96
 _KEY_BYTES = 8
+_FEWEST_FOR_SHARES = 100
+"""In fewer rows any group is a large share."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def assign_splits(
     """Return the split of each row as its place in SPLITS; rows of one group share it.
 
     A group with members that are remembered stays where they were; where groups have merged, all of the union goes to
-    the more held-out side, so that nothing that was tested is ever trained on. New groups are placed by ``split_of``.
+    the more held-out side, so that nothing that was tested is ever trained on. New groups are placed by ``split_of``,
+    but for those larger than a held-out split is to be: they are trained on.
 
     Args:
         groups: the group of each row, counted from 0.
@@ -88,9 +92,16 @@ def assign_splits(
     """
     placed = np.full(len(names), -1, np.int8)
     np.maximum.at(placed, groups, remembered)
-    for group in np.flatnonzero(placed < 0):
-        placed[group] = split_of(names[group].as_py(), validation_percent, test_percent)
+    new = np.flatnonzero(placed < 0)
+    hashed = [split_of(name, validation_percent, test_percent) for name in names.take(pa.array(new)).to_pylist()]
+    placed[new] = np.where(_too_large(groups, (validation_percent, test_percent))[new], _TRAIN, hashed)
     return placed[groups]
+
+
+def _too_large(groups: np.ndarray, percents: tuple[int, int]) -> np.ndarray:
+    """Return which groups are larger than a held-out split is to be: one of them would leave little to train on."""
+    sizes = np.bincount(groups)
+    return (len(groups) >= _FEWEST_FOR_SHARES) & (sizes > len(groups) * min(percents) / 100)
 
 
 def split_of(name: str, validation_percent: int, test_percent: int) -> int:
@@ -103,8 +114,8 @@ def split_of(name: str, validation_percent: int, test_percent: int) -> int:
     """
     bucket = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 100
     if bucket < test_percent:
-        return SPLITS.index("test")
-    return SPLITS.index("validation" if bucket < test_percent + validation_percent else "train")
+        return _TEST
+    return _VALIDATION if bucket < test_percent + validation_percent else _TRAIN
 
 
 def proportions(splits: np.ndarray, groups: np.ndarray, percents: dict[str, int]) -> dict[str, dict[str, object]]:

@@ -200,7 +200,10 @@ def _listed(release: Release) -> list[str] | None:
         return None
     fs, inner = filesystem(release.path)
     fs.invalidate_cache()
-    return [str(path)[len(inner) :].lstrip("/") for path in fs.find(inner)]
+    try:
+        return [str(path)[len(inner) :].lstrip("/") for path in fs.find(inner)]
+    except PermissionError:  # reading does not imply listing on an object store
+        return None
 
 
 def _strays(release: Release, files: Sequence[ReleaseFile], listing: Sequence[str]) -> list[Problem]:

@@ -11,15 +11,15 @@ from feedback_pipeline import __version__
 from feedback_pipeline.finetune import record as records
 from feedback_pipeline.finetune.card import dataset_card
 from feedback_pipeline.finetune.catalog import PROMPTS_FILE, Release, ReleaseCatalog
-from feedback_pipeline.finetune.configs import CONFIGS, RENDERING_VERSION
+from feedback_pipeline.finetune.configs import CONFIGS, DEFAULT, RENDERING_VERSION
 from feedback_pipeline.finetune.examples import RowBatches
 from feedback_pipeline.finetune.layout import lay_out
 from feedback_pipeline.finetune.prompts import Prompts
 from feedback_pipeline.finetune.record import Record
-from feedback_pipeline.finetune.rows import DATASET_ROWS, SPLITS
+from feedback_pipeline.finetune.rows import SPLITS
 from feedback_pipeline.finetune.shard_files import Report, Shard, ShardWriter, shards_of, write_shards
 from feedback_pipeline.finetune.staging import StagedVersion, staged
-from feedback_pipeline.tables.files import json_bytes
+from feedback_pipeline.tables.files import canonical_bytes
 from feedback_pipeline.tables.parquet import parquet_bytes
 
 FORMAT = 2
@@ -88,7 +88,7 @@ def write_version(
             _write_nothing(staging)
         staging.write(records.FILE, _remembered(draft, numbered).content())
         staging.write(DROPPED_FILE, parquet_bytes(draft.dropped))
-        staging.write(PROMPTS_FILE, json_bytes(draft.prompts.document()))
+        staging.write(PROMPTS_FILE, canonical_bytes(draft.prompts.document()))
         manifest = _manifest(name, version, draft, numbered, staging)
         staging.write("README.md", dataset_card(manifest).encode())
         staging.publish(manifest)
@@ -100,7 +100,7 @@ def write_version(
 def _write_nothing(staging: StagedVersion) -> None:
     """Write one file without rows, so that what is empty can still be loaded."""
     noted = {"config": "default", "split": "train", "rows": 0, "made_from": ""}
-    staging.write("default/train-00000-of-00001.parquet", parquet_bytes(DATASET_ROWS.empty_table()), **noted)
+    staging.write("default/train-00000-of-00001.parquet", parquet_bytes(DEFAULT.empty_table()), **noted)
 
 
 def _remembered(draft: Draft, numbered: Record) -> Record:

@@ -20,6 +20,13 @@ def filesystem(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return fsspec.core.url_to_fs(path)
 
 
+def uncached(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the same as ``filesystem``, which forgets what it has listed: others may have written since."""
+    fs, inner = filesystem(path)
+    fs.invalidate_cache()
+    return fs, inner
+
+
 def write_bytes(path: str, content: bytes) -> None:
     """Write ``content`` at once: a rename on a local disk, a single put on an object store.
 
@@ -61,6 +68,11 @@ def write_json(path: str, document: Any) -> None:
 def json_bytes(document: Any) -> bytes:
     """Return canonical JSON: sorted keys, final newline."""
     return (json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def canonical_bytes(document: Any) -> bytes:
+    """Return JSON for machines: sorted keys, no blanks, final newline."""
+    return (json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
 
 
 def read_bytes(path: str) -> bytes:

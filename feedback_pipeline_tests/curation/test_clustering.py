@@ -11,12 +11,12 @@ from feedback_pipeline.curation.clustering import cluster_ids
 LONG = "what is the average price of all products sold in the city of berlin during the last three months"
 
 
-def clusters(*rows: tuple[str, str, str]) -> list[str]:
+def clusters(*rows: tuple[str, str, str], across_databases: bool = True) -> list[str]:
     """Return the clusters of rows (database, question, skeleton); ids are a, b, c, …"""
     names = ["database_id", "canonical_question", "sql_skeleton"]
     columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)}
     ids = pa.array([f"{number:04d}" for number in range(len(rows))], pa.string())
-    return cluster_ids(pa.table({"example_id": ids, **columns})).to_pylist()
+    return cluster_ids(pa.table({"example_id": ids, **columns}), across_databases=across_databases).to_pylist()
 
 
 def test_rows_that_share_a_skeleton_share_a_cluster():
@@ -45,6 +45,14 @@ def test_a_question_asked_of_two_databases_is_one_cluster():
     other = LONG.replace("three", "four")
 
     assert clusters(("shop", LONG, "S1"), ("bank", LONG, "S2"), ("club", other, "S3")) == ["0000"] * 3
+
+
+def test_likeness_can_be_kept_to_one_database_but_for_equal_questions():
+    other = LONG.replace("three", "four")
+    rows = (("shop", LONG, "S1"), ("bank", LONG, "S2"), ("club", other, "S3"), ("shop", other, "S4"))
+
+    assert clusters(*rows[:3], across_databases=False) == ["0000", "0000", "0002"]
+    assert clusters(*rows, across_databases=False) == ["0000"] * 4
 
 
 def test_likeness_is_passed_on():

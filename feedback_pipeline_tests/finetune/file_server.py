@@ -1,5 +1,6 @@
 """A plain HTTP server for the files of a folder: it cannot list them, and has the faults it is told to have."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
@@ -47,7 +49,7 @@ class FileServer:
 def serving(folder: Path) -> Iterator[FileServer]:
     """Serve a folder until the end of the block."""
     about = FileServer(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, about))
+    server = _Server(("127.0.0.1", 0), partial(_Handler, about))
     about.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -57,6 +59,12 @@ def serving(folder: Path) -> Iterator[FileServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients are killed in tests
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

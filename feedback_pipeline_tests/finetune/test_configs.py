@@ -48,7 +48,12 @@ def test_every_config_tells_where_its_rows_come_from(name: str):
 
 
 def test_the_default_config_is_the_rows_themselves():
-    assert config("default").render(rows({}), PROMPTS).schema == DATASET_ROWS
+    given = rows({})
+
+    table = config("default").render(given, PROMPTS)
+
+    assert table.select(DATASET_ROWS.names) == given
+    assert table["difficulty"].to_pylist() == ["easy"]
 
 
 def test_sft_is_a_chat_that_shows_the_schema_and_ends_with_the_verified_sql():

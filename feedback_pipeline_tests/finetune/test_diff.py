@@ -15,7 +15,7 @@ from feedback_pipeline.finetune.selection import ReleasePolicy
 from feedback_pipeline_tests.finetune.versions import example, publish, publish_format_1
 
 
-def diff_of(root: Path, before: Release, after: Release) -> Diff:
+def diff_of(root: Path | str, before: Release, after: Release) -> Diff:
     return compare(ReleaseCatalog(str(root)), before, after)
 
 
@@ -138,6 +138,15 @@ def test_any_dataset_can_be_compared(tmp_path: Path) -> None:
     after = publish(tmp_path, [example(1), example(2)], name="support.queries-2")
 
     assert ids(diff_of(tmp_path, before, after), "added") == [2]
+
+
+def test_versions_on_an_object_store_can_be_compared(bucket: str) -> None:
+    before = publish(bucket, [example(number) for number in range(20)])
+    after = publish(bucket, [example(number) for number in range(1, 21)])
+
+    diff = diff_of(bucket, before, after)
+
+    assert (ids(diff, "added"), ids(diff, "removed")) == ([20], [0])
 
 
 def test_a_version_without_a_record_is_compared_by_the_columns_both_have(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_a_question_reworded_a_little_in_another_split_is_a_near_leak():
     assert [(pair.row_id, pair.other_row_id) for pair in leakage.pairs["near"]] == [("0", "1")]
 
 
+def test_near_leaks_between_databases_can_be_left_out():
+    rows = table(("shop", LONG, "S1"), ("bank", LONG.replace("three", "four"), "S2"))
+
+    assert measure_leakage(rows, pa.array(["train", "test"]), across_databases=False).is_zero
+
+
 def test_a_skeleton_in_two_splits_is_a_leak_on_one_database_only():
     rows = table(("shop", "Ships?", "S1"), ("shop", "Boats, please", "S1"), ("bank", "Rent?", "S1"))
 

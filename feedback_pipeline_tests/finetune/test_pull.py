@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from feedback_pipeline.finetune.catalog import DamagedReleaseError, RevokedReleaseError, UnknownReleaseError
 from feedback_pipeline.finetune.destination import DestinationError
@@ -284,9 +285,28 @@ def test_nobody_there_is_said_with_the_address(dest: Path, monkeypatch: pytest.M
         pull("http://127.0.0.1:9", "text2sql", dest)
 
 
-def test_an_object_store_that_refuses_is_said_with_the_address(dest: Path, bucket: str) -> None:
-    with pytest.raises((SourceError, UnknownReleaseError), match="text2sql"):
+def test_an_object_store_says_what_it_has_not(root: Path, dest: Path, bucket: str) -> None:
+    publish(root)
+    upload(root, f"{bucket}/data")
+
+    with pytest.raises(
+        UnknownReleaseError, match=r"no dataset 'text2sql': s3://trained/nothing/releases/text2sql/latest"
+    ):
         pull(f"{bucket}/nothing", "text2sql", dest)
+    with pytest.raises(UnknownReleaseError, match=r"has no version 7.*its latest is v1"):
+        pull(f"{bucket}/data", "text2sql@v7", dest)
+
+
+def test_an_object_store_that_is_not_there_is_said_with_the_address(
+    dest: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback_pipeline.finetune.sources.MAX_WAIT_S", 0.01)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+    with pytest.raises(SourceError, match=r"cannot read s3://trained/releases/text2sql/latest.json: .*127.0.0.1:9"):
+        pull(bucket, "text2sql", dest)
 
 
 @pytest.mark.parametrize("kind", ["folder", "http"])

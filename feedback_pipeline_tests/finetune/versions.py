@@ -42,7 +42,7 @@ def example(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def publish(
-    root: Path,
+    root: Path | str,
     examples: list[dict[str, Any]],
     *,
     name: str = "text2sql",

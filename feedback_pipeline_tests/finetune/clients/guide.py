@@ -1,0 +1,30 @@
+"""The code that docs/trainers.md shows."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import feedback_pipeline
+
+GUIDE = Path(feedback_pipeline.__file__).parents[1] / "docs" / "trainers.md"
+
+_PART = re.compile(r"^(?P<marks>#+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block and the heading it stands under."""
+
+    heading: str
+    language: str
+    code: str
+
+
+def blocks(language: str) -> list[Block]:
+    """Return the blocks of a language, in their order."""
+    found, heading = [], ""
+    for part in _PART.finditer(GUIDE.read_text(encoding="utf-8")):
+        heading = part["heading"] or heading
+        if part["language"] == language:
+            found.append(Block(heading, language, part["code"]))
+    return found
