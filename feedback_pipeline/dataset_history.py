@@ -172,7 +172,7 @@ def _last_out(events: Sequence[PastEvent], reason: str | None, *, only_now: bool
     if reason is not None:
         return next((one for one in reversed(events) if _OUT_OF_USE.get(one.event) == reason), None)
     if only_now:
-        events = [one for one in events if one.event in _INTO_USE or one.event in _OUT_OF_USE][:]
+        events = [one for one in events if one.event in _INTO_USE or one.event in _OUT_OF_USE][-1:]
     return next((one for one in reversed(events) if one.event in _OUT_OF_USE), None)
 
 

@@ -137,7 +137,9 @@ def test_a_conflict_is_told_although_its_feedback_was_once_rejected(tmp_path: Pa
 def test_a_row_that_thresholds_leave_out_is_explained_by_them(
     tmp_path: Path, store: Store, changes: dict[str, Any], reason: str
 ) -> None:
-    feedback_id = submit_as(store, Status.VERIFIED)
+    [feedback_id] = submit(store, "k1")
+    for event in ("rejected", "reopened", "verified"):
+        decide(store, [feedback_id], event, actor="ada")
     kept = example(0, evidence="executed", weight=2.0, natural_query="Who?", feedback_ids=["f0"])
     rows = [kept, example(1, feedback_ids=[feedback_id])]
     before = publish(tmp_path, rows)

@@ -3,6 +3,7 @@
 # Arrow's compute functions come into being when the module loads, so pyright does not know them.
 # pyright: reportAttributeAccessIssue=false
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,24 @@ BALANCED_BY = ("database_id", "sql_skeleton", "evidence", "weight", "contributor
 _LISTED = 50
 
 
-def balance(rows: pa.Table) -> dict[str, Any]:
-    """Return counts of rows as plain JSON types; the largest databases are named, the others summed up.
+@dataclass(frozen=True)
+class Composition:
+    """What rows are made of: the difficulty of each, and counts as plain JSON types."""
+
+    difficulty: pa.Array
+    balance: dict[str, Any]
+
+
+def made_of(rows: pa.Table) -> Composition:
+    """Return what rows are made of; the largest databases are named, the others summed up.
 
     Args:
-        rows: the columns BALANCED_BY.
+        rows: the columns BALANCED_BY, others are ignored.
     """
-    skeletons = rows["sql_skeleton"]
-    shown = constructs(skeletons)
-    hard = _counts(difficulties(skeletons, shown))
-    return {
+    shown = constructs(rows["sql_skeleton"])
+    difficulty = difficulties(rows["sql_skeleton"], shown)
+    hard = _counts(difficulty)
+    counts = {
         "databases": len(rows["database_id"].unique()),
         "by_database": _largest(_counts(rows["database_id"])),
         "by_construct": {name: int(mask.sum()) for name, mask in shown.items()},
@@ -34,11 +43,7 @@ def balance(rows: pa.Table) -> dict[str, Any]:
         "by_contributors": _by_contributors(rows["contributors"].to_numpy()),
         "weight": round(float(np.sum(rows["weight"].to_numpy())), 6),
     }
-
-
-def made_of(rows: pa.Table) -> dict[str, Any]:
-    """Return the balance of DATASET_ROWS as a fact of the manifest."""
-    return {"balance": balance(rows.select(list(BALANCED_BY)))}
+    return Composition(difficulty, counts)
 
 
 def _counts(column: pa.ChunkedArray | pa.Array) -> dict[str, int]:

@@ -8,6 +8,7 @@ Each config is rendered from rows of DATASET_ROWS alone, so what did not change 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -46,100 +47,125 @@ class Config:
     Attributes:
         name: as ``datasets.load_dataset(path, name)`` takes it.
         schema: columns of the training format, then PROVENANCE.
-        render: from rows of DATASET_ROWS to this schema, in their order; rows with nothing to show are left out.
+        show: from rows of DATASET_ROWS to this schema, in their order; rows with nothing to show are left out.
         title: what it is, for the card.
         only_different: only rows of which the wrong SQL was seen to give other results have something to show.
     """
 
     name: str
     schema: pa.Schema
-    render: Callable[[pa.Table, Prompts], pa.Table]
+    show: Callable[["Asked"], pa.Table]
     title: str
     only_different: bool = False
 
-
-def _default(rows: pa.Table, _prompts: Prompts) -> pa.Table:
-    return _table(DEFAULT, rows, difficulty=difficulties(rows["sql_skeleton"]))
-
-
-def _sft(rows: pa.Table, prompts: Prompts) -> pa.Table:
-    system, user = prompts.fill("system", rows), prompts.fill("user", rows)
-    return _table(SFT, rows, messages=_messages(system=system, user=user, assistant=rows["sql"]))
+    def render(self, rows: pa.Table, prompts: Prompts) -> pa.Table:
+        """Return what this config alone shows of rows of DATASET_ROWS."""
+        return self.show(Asked(rows, prompts))
 
 
-def _prompt_completion(rows: pa.Table, prompts: Prompts) -> pa.Table:
+@dataclass(frozen=True)
+class Asked:
+    """Rows of DATASET_ROWS with the prompts they become; what several configs show is made once.
+
+    Attributes:
+        rows: the rows.
+        prompts: the templates, and what they tell of databases.
+    """
+
+    rows: pa.Table
+    prompts: Prompts
+
+    @cached_property
+    def system(self) -> pa.Array:
+        """The system message of each row."""
+        return self.prompts.fill("system", self.rows)
+
+    @cached_property
+    def user(self) -> pa.Array:
+        """The user's message of each row."""
+        return self.prompts.fill("user", self.rows)
+
+    @cached_property
+    def question(self) -> pa.Array:
+        """Both as messages."""
+        return _messages(system=self.system, user=self.user)
+
+    @cached_property
+    def different(self) -> pa.Array:
+        """The numbers of the rows whose wrong SQL was seen to give other results than the verified one."""
+        return pc.indices_nonzero(pc.fill_null(self.rows["results_differ"], False).combine_chunks())
+
+
+def _default(asked: Asked) -> pa.Table:
+    rows = asked.rows
+    if "difficulty" not in rows.column_names:
+        rows = rows.append_column("difficulty", difficulties(rows["sql_skeleton"]))
+    return rows.select(DEFAULT.names).cast(DEFAULT)
+
+
+def _sft(asked: Asked) -> pa.Table:
+    rows = asked.rows
+    return _table(SFT, rows, messages=_messages(system=asked.system, user=asked.user, assistant=rows["sql"]))
+
+
+def _prompt_completion(asked: Asked) -> pa.Table:
     # The line break keeps tokenizers from joining the last sign of the prompt to the first of the completion.
-    completion = pc.binary_join_element_wise("\n", rows["sql"], "")
-    return _table(PROMPT_COMPLETION, rows, prompt=prompts.fill("prompt", rows), completion=completion)
+    completion = pc.binary_join_element_wise("\n", asked.rows["sql"], "")
+    return _table(PROMPT_COMPLETION, asked.rows, prompt=asked.prompts.fill("prompt", asked.rows), completion=completion)
 
 
-def _preference(rows: pa.Table, prompts: Prompts) -> pa.Table:
-    rows = truly_different(rows)
+def _preference(asked: Asked) -> pa.Table:
+    rows = asked.rows.take(asked.different)
     return _table(
         PREFERENCE,
         rows,
-        prompt=_question(rows, prompts),
+        prompt=asked.question.take(asked.different),
         chosen=_messages(assistant=rows["sql"]),
         rejected=_messages(assistant=rows["generated_sql"]),
     )
 
 
-def _kto(rows: pa.Table, prompts: Prompts) -> pa.Table:
-    answers = rated_answers(rows)
-    return _table(
-        KTO,
-        answers,
-        prompt=_question(answers, prompts),
-        completion=_messages(assistant=answers["completion"]),
-        label=answers["label"],
-    )
+def _kto(asked: Asked) -> pa.Table:
+    numbers, completions, labels = rated_answers(asked)
+    told = asked.rows.select([*PROVENANCE.names, "rated_in"]).take(numbers)
+    prompt, completion = asked.question.take(numbers), _messages(assistant=completions)
+    return _table(KTO, told, prompt=prompt, completion=completion, label=labels)
 
 
-def _repair(rows: pa.Table, prompts: Prompts) -> pa.Table:
-    rows = truly_different(rows)
-    asked = rows.append_column("wrong_sql", rows["generated_sql"])
-    prompt = _messages(system=prompts.fill("system", asked), user=prompts.fill("repair", asked))
+def _repair(asked: Asked) -> pa.Table:
+    rows = asked.rows.take(asked.different)
+    wrong = rows.append_column("wrong_sql", rows["generated_sql"])
+    prompt = _messages(system=asked.system.take(asked.different), user=asked.prompts.fill("repair", wrong))
     return _table(REPAIR, rows, prompt=prompt, completion=_messages(assistant=rows["sql"]))
 
 
-def truly_different(rows: pa.Table) -> pa.Table:
-    """Return the rows whose wrong SQL was seen to give other results than the verified one."""
-    return rows.filter(pc.fill_null(rows["results_differ"], False))
-
-
-def rated_answers(rows: pa.Table) -> pa.Table:
-    """Return each answer of which it is known whether users want it: ``rows`` with ``completion`` and ``label``.
+def rated_answers(asked: Asked) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return each answer of which it is known whether users want it: its row's number, its SQL, and whether they do.
 
     Wanted is the verified SQL; unwanted the wrong one that was seen to give other results, and what users rated down.
     """
-    wrong = truly_different(rows)
-    down = rows.take(pc.list_parent_indices(rows["rated_down"].combine_chunks()))
-    parts = [
-        _answers(rows, rows["sql"], wanted=True),
-        _answers(wrong, wrong["generated_sql"], wanted=False),
-        _answers(down, rows["rated_down"].combine_chunks().flatten(), wanted=False),
-    ]
-    answers = pa.concat_tables(parts)
-    order = np.argsort(answers["row_id"].to_numpy(zero_copy_only=False), kind="stable")
-    return answers.take(pa.array(order))
+    rows = asked.rows.select(["sql", "generated_sql", "rated_down"]).combine_chunks()
+    down = rows["rated_down"].combine_chunks()
+    numbers = [pa.array(np.arange(rows.num_rows)), asked.different, pc.list_parent_indices(down)]
+    answers = [rows["sql"], rows["generated_sql"].take(asked.different), down.flatten()]
+    together = np.concatenate([one.to_numpy().astype(np.int64) for one in numbers])
+    order = pa.array(np.argsort(together, kind="stable"))
+    wanted = np.arange(len(together)) < rows.num_rows
+    texts = pa.concat_arrays([_one(answer) for answer in answers])
+    return pa.array(together).take(order), texts.take(order), pa.array(wanted).take(order)
 
 
-def _answers(rows: pa.Table, completions: pa.ChunkedArray | pa.Array, *, wanted: bool) -> pa.Table:
-    labelled = rows.append_column("completion", completions)
-    return labelled.append_column("label", pa.repeat(pa.scalar(wanted), rows.num_rows))
-
-
-def _question(rows: pa.Table, prompts: Prompts) -> pa.Array:
-    return _messages(system=prompts.fill("system", rows), user=prompts.fill("user", rows))
+def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _messages(**contents: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return for each row the messages of these roles, in this order."""
-    columns = [one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in contents.values()]
+    columns = [_one(one) for one in contents.values()]
     rows, count = len(columns[0]), len(columns)
     # Row by row, not role by role: 0, rows, 2 rows, 1, rows + 1, …
     order = (np.arange(rows)[:, None] + rows * np.arange(count)).reshape(-1)
-    content = pa.concat_arrays(columns).take(pa.array(order))
+    content = columns[0] if count == 1 else pa.concat_arrays(columns).take(pa.array(order))
     roles = pa.array(list(contents)).take(pa.array(np.tile(np.arange(count), rows)))
     structs = pa.StructArray.from_arrays([roles, content], fields=list(MESSAGES.value_type))
     return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * count), structs)

@@ -3,6 +3,9 @@
 # Arrow's compute functions come into being when the module loads, so pyright does not know them.
 # pyright: reportAttributeAccessIssue=false
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +35,9 @@ _BOUNDS = (1, 3, 5)
 
 def constructs(skeletons: pa.ChunkedArray | pa.Array) -> dict[str, np.ndarray]:
     """Return which skeletons show each of CONSTRUCTS: booleans of shape (rows,)."""
-    return {name: _shows(skeletons, signs) for name, signs in CONSTRUCTS.items()}
+    with ThreadPoolExecutor() as pool:
+        shown = pool.map(partial(_shows, skeletons), CONSTRUCTS.values())
+        return dict(zip(CONSTRUCTS, shown, strict=True))
 
 
 def _shows(skeletons: pa.ChunkedArray | pa.Array, signs: tuple[str, ...]) -> np.ndarray:

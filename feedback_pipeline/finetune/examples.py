@@ -4,8 +4,10 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,6 +16,8 @@ from feedback_pipeline.finetune.rows import dataset_rows
 from feedback_pipeline.tables.files import filesystem
 
 _BATCH_ROWS = 32_768
+_NOT_RELEASED = ("canonical_question", "canonical_sql")
+"""Columns of examples that no row is made of."""
 
 
 class RowBatches(Protocol):
@@ -84,7 +88,9 @@ class StoredExamples:
         """Yield all rows, some at a time."""
         fs, inner = filesystem(self._path)
         with fs.open(inner, "rb") as file:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS):
+            stored = pq.ParquetFile(file)
+            needed = [name for name in stored.schema_arrow.names if name not in _NOT_RELEASED]
+            for batch in stored.iter_batches(_BATCH_ROWS, columns=needed):
                 yield dataset_rows(self._with_ratings(pa.Table.from_batches([batch])))
 
     def _with_ratings(self, examples: pa.Table) -> pa.Table:
@@ -95,3 +101,32 @@ class StoredExamples:
             lists = self._rated[name].take(places).combine_chunks()
             examples = examples.append_column(name, pc.fill_null(lists, pa.scalar([], lists.type)))
         return examples
+
+
+@dataclass(frozen=True)
+class KeptRows:
+    """The rows of a release: those of ``rows`` that ``kept`` tells (booleans), numbered from 0.
+
+    ``difficulty`` is told of each, where it is known already: it is the same for all who read them.
+    """
+
+    rows: RowBatches
+    kept: np.ndarray
+    difficulty: pa.Array | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return int(self.kept.sum())
+
+    def batches(self) -> Iterator[tuple[slice, pa.Table]]:
+        """Yield rows, some at a time, with their numbers."""
+        read = numbered = 0
+        for batch in self.rows.batches():
+            mask = self.kept[read : read + batch.num_rows]
+            read += batch.num_rows
+            some = batch if mask.all() else batch.filter(pa.array(mask))
+            numbers = slice(numbered, numbered + some.num_rows)
+            if self.difficulty is not None:
+                some = some.append_column("difficulty", self.difficulty.slice(numbered, some.num_rows))
+            yield numbers, some
+            numbered += some.num_rows

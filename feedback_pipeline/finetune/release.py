@@ -13,13 +13,12 @@ import pyarrow as pa
 
 from feedback_pipeline.finetune.balance import BALANCED_BY, made_of
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.examples import Examples, RowBatches, TableExamples
+from feedback_pipeline.finetune.examples import Examples, KeptRows, TableExamples
 from feedback_pipeline.finetune.leakage import Leakage
 from feedback_pipeline.finetune.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints
 from feedback_pipeline.finetune.selection import DROPPED_ROWS, SELECTED_BY, ReleasePolicy, select
-from feedback_pipeline.finetune.shard_files import kept_batches
 from feedback_pipeline.finetune.splits import assign_splits, group_numbers, keys_of, split_facts
 from feedback_pipeline.finetune.version import Draft, rendering_of, write_version
 from feedback_pipeline.tables.publishing import only_publisher
@@ -87,7 +86,7 @@ def publish_release(
         parent = catalog.newest(name)
         around = surroundings or Surroundings()
         draft = _draft(catalog, parent, examples, policy, around, report)
-        if parent is None and not draft.kept.any():
+        if parent is None and not len(draft.rows):
             return ReleaseResult(None, published=False)
         if parent is not None and (parent.digest, parent.manifest["thresholds"]) == (draft.digest, draft.thresholds):
             # A crash may have come between this version and its pointer.
@@ -122,21 +121,23 @@ def _draft(
         validation_percent=policy.validation_percent,
         test_percent=policy.test_percent,
     )
-    prints = _all_fingerprints(examples, selection.kept, report)
+    made = made_of(chosen)
+    rows = KeptRows(examples, selection.kept, made.difficulty)
+    # The first version needs them only to be found again: they are made while it is written.
+    prints = _all_fingerprints(rows, report) if parent else np.zeros((len(rows), FINGERPRINT_BYTES), np.uint8)
     prompts = around.prompts.about(chosen["database_id"].unique().to_pylist())
     return Draft(
-        rows=examples,
-        kept=selection.kept,
+        rows=rows,
         record=Record(keys, splits, np.zeros(len(splits), np.int32), prints),
         different=chosen["results_differ"].fill_null(False).to_numpy(),
         databases=chosen["database_id"].combine_chunks().dictionary_encode(),
         prompts=prompts,
         thresholds=asdict(policy),
-        digest=content_digest(prints, splits, rendering_of(prompts)),
+        digest=content_digest(prints, splits, rendering_of(prompts)) if parent else None,
         dropped=pa.concat_tables([around.dropped_earlier, selection.dropped]),
         parent=parent,
         parent_record=record,
-        facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), **made_of(chosen)},
+        facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), "balance": made.balance},
     )
 
 
@@ -147,7 +148,7 @@ def _without_leakage(draft: Draft, examples: Examples, leakage_of: Callable[[pa.
         LeakageError: they have.
     """
     columns = examples.columns(["example_id", "database_id", "natural_query", "canonical_question", "sql_skeleton"])
-    rows = columns.filter(pa.array(draft.kept)).rename_columns(["row_id", *columns.column_names[1:]])
+    rows = columns.filter(pa.array(draft.rows.kept)).rename_columns(["row_id", *columns.column_names[1:]])
     leakage = leakage_of(rows, np.array(SPLITS)[draft.record.splits])
     if leakage.is_zero:
         return replace(draft, facts={**draft.facts, "leakage": leakage.as_dict()})
@@ -159,9 +160,9 @@ def _without_leakage(draft: Draft, examples: Examples, leakage_of: Callable[[pa.
     )
 
 
-def _all_fingerprints(rows: RowBatches, kept: np.ndarray, report: Report) -> np.ndarray:
-    """Return the fingerprints of all kept rows; two batches at a time, since half the work is done outside the lock."""
-    total = int(kept.sum())
+def _all_fingerprints(rows: KeptRows, report: Report) -> np.ndarray:
+    """Return the fingerprints of all rows; two batches at a time, since half the work is done outside the lock."""
+    total = len(rows)
     prints = np.zeros((total, FINGERPRINT_BYTES), np.uint8)
 
     def one(numbers: slice, batch: pa.Table) -> None:
@@ -170,7 +171,7 @@ def _all_fingerprints(rows: RowBatches, kept: np.ndarray, report: Report) -> np.
 
     with ThreadPoolExecutor(2) as pool:
         pending = []
-        for numbers, batch in kept_batches(rows, kept):
+        for numbers, batch in rows.batches():
             pending.append(pool.submit(one, numbers, batch))
             if len(pending) > 2:
                 pending.pop(0).result()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from feedback_pipeline.finetune.balance import made_of
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data
-from feedback_pipeline.finetune.examples import TableRows
+from feedback_pipeline.finetune.examples import KeptRows, TableRows
 from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import DATASET_ROWS, as_dataset_rows, content_digest, fingerprints, row_keys
 from feedback_pipeline.finetune.selection import DROPPED_ROWS
@@ -122,8 +122,7 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) ->
     # Rows that others gave as well come back, and must not move from test to train; of all others no trace stays.
     alone = [ids >= set(some) for some in removed["feedback_ids"].to_pylist()]
     draft = Draft(
-        rows=TableRows(kept),
-        kept=np.ones(kept.num_rows, bool),
+        rows=KeptRows(TableRows(kept), np.ones(kept.num_rows, bool)),
         record=Record(known.keys, known.splits, known.shards, prints),
         different=kept["results_differ"].fill_null(False).to_numpy(),
         databases=kept["database_id"].combine_chunks().dictionary_encode(),
@@ -133,7 +132,10 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) ->
         dropped=_dropped_of(newest, ids),
         parent=newest,
         parent_record=record,
-        facts={"splits": split_facts(known.splits, kept["cluster_id"], newest.manifest["thresholds"]), **made_of(kept)},
+        facts={
+            "splits": split_facts(known.splits, kept["cluster_id"], newest.manifest["thresholds"]),
+            "balance": made_of(kept).balance,
+        },
         forgotten=row_keys(removed["row_id"].filter(pa.array(alone, pa.bool_()))),
     )
     return write_version(catalog, newest.name, draft)[0]

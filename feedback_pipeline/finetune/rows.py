@@ -49,6 +49,7 @@ SPLITS = ("train", "validation", "test")
 
 FINGERPRINT_BYTES = 16
 
+_NOTHING = pa.scalar(b"", pa.large_binary())
 _WEIGHT_UNITS = 1e9
 """Weights are told apart in billionths, as whole numbers: how a float is spelled differs between libraries."""
 
@@ -93,9 +94,10 @@ def row_keys(row_ids: pa.ChunkedArray) -> np.ndarray:
 def fingerprints(rows: pa.Table) -> np.ndarray:
     """Return the first 16 bytes of the SHA-256 of each row of DATASET_ROWS: bytes of shape (rows, 16).
 
-    A row is spelled as its fields in the order of the schema, each as a netstring (``5:hello,``), null as ``-``; lists
-    as the netstring of their items' netstrings, numbers in decimal digits, weights in billionths, times in microseconds
-    since 1970. Nothing in it depends on how Parquet or Arrow lay a table out.
+    A row is spelled as the lengths of its fields, in the order of the schema, as 32-bit little-endian integers (-1 for
+    null), and then the fields: text as UTF-8, numbers in decimal digits, weights in billionths, times in microseconds
+    since 1970, lists as each item with its length before it. Nothing in it depends on how Parquet or Arrow lay a table
+    out.
     """
     return fingerprints_of([rows[field.name].cast(field.type) for field in DATASET_ROWS])
 
@@ -104,30 +106,34 @@ def fingerprints_of(columns: list[pa.ChunkedArray]) -> np.ndarray:
     """Return the fingerprints of rows that are made of these columns."""
     if not len(columns[0]):
         return np.zeros((0, FINGERPRINT_BYTES), np.uint8)
-    joined = pc.binary_join_element_wise(*(_netstrings(_whole(column)) for column in columns), _bytes(b""))
-    return _hashed(_whole(joined))
+    texts = [_texts(_whole(column)) for column in columns]
+    return _hashed(pc.binary_join_element_wise(_lengths(texts), *(_filled(text) for text in texts), _NOTHING))
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _netstrings(column: pa.Array) -> pa.Array:
-    texts = _texts(column)
-    lengths = pc.binary_length(texts).cast(pa.string()).cast(pa.large_binary())
-    spelled = pc.binary_join_element_wise(lengths, _bytes(b":"), texts, _bytes(b","), _bytes(b""))
-    return pc.fill_null(spelled, _bytes(b"-"))
+def _filled(texts: pa.Array) -> pa.Array:
+    return pc.fill_null(texts, _NOTHING) if texts.null_count else texts
 
 
-def _bytes(value: bytes) -> pa.Scalar:
-    return pa.scalar(value, pa.large_binary())
+def _lengths(texts: list[pa.Array]) -> pa.Array:
+    """Return the lengths of the texts of each row as one field of 4 bytes each."""
+    columns = [pc.fill_null(pc.binary_length(text), -1).to_numpy(zero_copy_only=False) for text in texts]
+    matrix = np.stack(columns, axis=1).astype("<i4")
+    width = 4 * len(columns)
+    offsets = np.arange(len(matrix) + 1, dtype=np.int64) * width
+    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(matrix.tobytes())]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(matrix), buffers)
 
 
 def _texts(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
-        offsets = pc.subtract(column.offsets, column.offsets[0])
-        items = pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), _netstrings(column.flatten()))
-        return pc.binary_join(items, _bytes(b""))
+        items = _texts(column.flatten())
+        spelled = pc.binary_join_element_wise(_lengths([items]), _filled(items), _NOTHING)
+        offsets = pc.subtract(column.offsets, column.offsets[0]).cast(pa.int64())
+        return pc.binary_join(pa.LargeListArray.from_arrays(offsets, spelled), _NOTHING)
     if pa.types.is_float64(column.type):
         column = pc.round(pc.multiply(column, _WEIGHT_UNITS)).cast(pa.int64())
     if pa.types.is_timestamp(column.type):

@@ -12,12 +12,12 @@ from feedback_pipeline.finetune import record as records
 from feedback_pipeline.finetune.card import dataset_card
 from feedback_pipeline.finetune.catalog import PROMPTS_FILE, Release, ReleaseCatalog
 from feedback_pipeline.finetune.configs import CONFIGS, DEFAULT, RENDERING_VERSION
-from feedback_pipeline.finetune.examples import RowBatches
+from feedback_pipeline.finetune.examples import KeptRows
 from feedback_pipeline.finetune.layout import lay_out
 from feedback_pipeline.finetune.prompts import Prompts
 from feedback_pipeline.finetune.record import Record
-from feedback_pipeline.finetune.rows import SPLITS
-from feedback_pipeline.finetune.shard_files import Report, Shard, ShardWriter, shards_of, write_shards
+from feedback_pipeline.finetune.rows import SPLITS, content_digest
+from feedback_pipeline.finetune.shard_files import Report, Shard, ShardWriter, made_from, shards_of, write_shards
 from feedback_pipeline.finetune.staging import StagedVersion, staged
 from feedback_pipeline.tables.files import canonical_bytes
 from feedback_pipeline.tables.parquet import parquet_bytes
@@ -36,28 +36,26 @@ class Draft:
     """A version as it is going to be.
 
     Attributes:
-        rows: where the rows come from.
-        kept: which of those are in the version: booleans.
-        record: keys, splits and fingerprints of the kept rows, in their order; shards are not known yet.
-        different: which kept rows have a wrong SQL that was seen to give other results.
-        databases: the database of each kept row.
+        rows: its rows.
+        record: keys, splits and fingerprints of the rows, in their order; shards are not known yet.
+        different: which rows have a wrong SQL that was seen to give other results.
+        databases: the database of each row.
         prompts: what configs are rendered with.
         thresholds: the policy, for the manifest.
-        digest: ``rows.content_digest`` of the content.
+        digest: ``rows.content_digest`` of the content; None where the fingerprints are to be made on the way.
         dropped: what is not in it, and why (``selection.DROPPED_ROWS``).
         parent: the version before, if any, with its record.
         facts: what else the manifest tells.
         forgotten: keys of rows whose split is not to be remembered when they have left.
     """
 
-    rows: RowBatches
-    kept: np.ndarray
+    rows: KeptRows
     record: Record
     different: np.ndarray
     databases: pa.DictionaryArray
     prompts: Prompts
     thresholds: dict[str, Any]
-    digest: str
+    digest: str | None
     dropped: pa.Table
     parent: Release | None = None
     parent_record: Record | None = None
@@ -82,8 +80,11 @@ def write_version(
     with staged(catalog.folder(name, version)) as staging:
         parent_files = draft.parent.manifest["files"] if draft.parent else []
         former = {file["made_from"]: file for file in parent_files if file.get("made_from")}
-        writer = ShardWriter(staging, draft.prompts, draft.parent.path if draft.parent else "", former)
-        write_shards(shards, draft.rows, draft.kept, writer, report)
+        folder = draft.parent.path if draft.parent else ""
+        writer = ShardWriter(
+            staging, draft.prompts, numbered.prints, draft.digest is not None, folder, former if draft.digest else {}
+        )
+        write_shards(shards, draft.rows, writer, report)
         if not shards:
             _write_nothing(staging)
         staging.write(records.FILE, _remembered(draft, numbered).content())
@@ -120,7 +121,7 @@ def _laid_out(draft: Draft) -> tuple[list[Shard], Record]:
     for layout in layouts:
         for number, rows in enumerate(layout):
             numbers[rows] = number
-    shards = shards_of(layouts, draft.record.prints, draft.different, draft.databases, draft.prompts)
+    shards = shards_of(layouts, draft.different, draft.databases, draft.prompts)
     record = draft.record
     return shards, Record(record.keys, record.splits, numbers, record.prints)
 
@@ -133,9 +134,14 @@ def _layouts(draft: Draft, parent: Record | None) -> list[list[np.ndarray]]:
 
 def _rows_to_gather(draft: Draft, layouts: list[list[np.ndarray]]) -> int:
     """Return the rows of shards that the parent does not have as they are."""
-    shards = shards_of(layouts, draft.record.prints, draft.different, draft.databases, draft.prompts)
+    shards = shards_of(layouts, draft.different, draft.databases, draft.prompts)
     known = {file.get("made_from") for file in draft.parent.manifest["files"]} if draft.parent else set()
-    return sum(len(shard.rows) for shard in shards if any(file.made_from not in known for file in shard.files))
+    prints = draft.record.prints
+    return sum(
+        len(shard.rows)
+        for shard in shards
+        if any(made_from(file.config, shard, prints, draft.prompts) not in known for file in shard.files)
+    )
 
 
 def _manifest(name: str, version: int, draft: Draft, numbered: Record, staging: StagedVersion) -> dict[str, Any]:
@@ -145,7 +151,7 @@ def _manifest(name: str, version: int, draft: Draft, numbered: Record, staging: 
         "format": FORMAT,
         "name": name,
         "version": version,
-        "digest": draft.digest,
+        "digest": draft.digest or content_digest(numbered.prints, numbered.splits, rendering_of(draft.prompts)),
         "parent": {"version": parent.version, "digest": parent.digest} if parent else None,
         "rows": configs["default"]["rows"],
         "configs": configs,

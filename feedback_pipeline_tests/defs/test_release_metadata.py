@@ -54,7 +54,7 @@ def test_the_nightly_run_shows_the_release(samples: Pipeline) -> None:
     event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey("finetune_dataset"))
     assert event is not None
     assert event.asset_materialization is not None
-    metadata = event.asset_materialization.metadata
+    metadata: dict[str, Any] = dict(event.asset_materialization.metadata)
     release = samples.latest()
     assert metadata["dagster/row_count"].value == sum(release.rows.values())
     assert metadata["rows_per_config"].value["sft"] == release.manifest["configs"]["sft"]["rows"]

@@ -8,7 +8,7 @@ import feedback_pipeline
 
 GUIDE = Path(feedback_pipeline.__file__).parents[1] / "docs" / "trainers.md"
 
-_PART = re.compile(r"^(?P<marks>#+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+_PART = re.compile(r"^#+ (?P<heading>[^\n]+)$|^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 @dataclass(frozen=True)
