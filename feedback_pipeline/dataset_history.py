@@ -40,6 +40,8 @@ _WORDS = {
     "generated_sql": "another wrong answer stands beside it",
     "results_differ": "its wrong answer was compared with it anew",
     "difference": "its wrong answer was compared with it anew",
+    "wrong_sql": "other wrong answers stand beside it",
+    "wrong_differences": "its wrong answers were compared with it anew",
     "rated_down": "users rated other answers to its question down",
     "sql_skeleton": "its SQL is analysed in another way",
     "difficulty": "its SQL is analysed in another way",

@@ -165,13 +165,16 @@ DEDUPED_FEEDBACK = pa.schema(
         pa.field("contributors", pa.int32(), nullable=False),
         pa.field("verified_at", TIMESTAMP, nullable=False),
         *EVIDENCE,
+        pa.field("wrong_sql", pa.list_(pa.string()), nullable=False),
+        pa.field("wrong_differences", pa.list_(pa.string()), nullable=False),
     ]
 )
 """One row per distinct example, with what a dataset tells of where it comes from.
 
 ``contributors`` counts distinct users, all feedback without a user as one; ``verified_at`` is when the first of its
 feedback was verified. ``evidence`` and ``schema_fingerprint`` are those of the feedback that speaks,
-``results_differ`` and ``difference`` those of the one that ``generated_sql`` is from."""
+``results_differ`` and ``difference`` those of the one that ``generated_sql`` is from. ``wrong_sql`` are all wrong
+answers that were seen to give other results, the earliest first, ``wrong_differences`` what was seen of each."""
 
 DROPPED = pa.schema(
     [

@@ -69,6 +69,8 @@ def _row(number: int, is_changed: bool) -> dict[str, object]:
         "evidence": "executed",
         "schema_fingerprint": hashlib.sha256(str(database).encode()).hexdigest(),
         "results_differ": True if wrong else None,
+        "wrong_sql": [sql.replace("SELECT ", "SELECT DISTINCT ") + " LIMIT 1"] if wrong else [],
+        "wrong_differences": ["results differ: 3 rows of 1 column in the corrected, 1 row in the generated"] * wrong,
         "difference": "results differ: 3 rows of 1 column in the corrected, 1 row in the generated" if wrong else None,
     }
 

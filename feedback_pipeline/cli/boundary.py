@@ -1,6 +1,7 @@
 """What becomes of errors: one clear line and exit code 1 for those we know, a traceback for bugs alone."""
 
 import json
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -24,7 +25,7 @@ class ErrorBoundary(TyperGroup):
         """Run the command. Expected errors are reported and end the process with exit code 1."""
         try:
             return super().invoke(ctx)
-        except (RuntimeError, ValueError, LookupError, OSError) as error:
+        except (RuntimeError, ValueError, LookupError, OSError, ModuleNotFoundError) as error:
             if not is_expected(error):
                 raise
             report(error, as_json=ctx.meta.get(JSON_WANTED, False))
@@ -32,13 +33,15 @@ class ErrorBoundary(TyperGroup):
 
 
 def is_expected(error: BaseException) -> bool:
-    """Tell whether the text of ``error`` is written for users: our own errors, and wrong settings."""
+    """Tell whether ``error`` is one for users: our own errors, wrong settings, and what a small install cannot do."""
     own = type(error).__module__.startswith("feedback_pipeline.")
-    return (own and type(error).__name__ not in BUGS) or _is_about_settings(error)
+    return (own and type(error).__name__ not in BUGS) or _is_about_settings(error) or _is_about_install(error)
 
 
 def message_of(error: BaseException) -> str:
     """Return what is to be said about ``error``, without line breaks."""
+    if _is_about_install(error):
+        return f"this command needs the whole pipeline ({error}): pip install 'feedback-pipeline[pipeline]'"
     if not _is_about_settings(error):
         return " ".join(str(error).split())
     details: list[Any] = error.errors(include_url=False)  # pyright: ignore[reportAttributeAccessIssue]
@@ -52,6 +55,11 @@ def report(error: BaseException, *, as_json: bool) -> None:
     if as_json:
         document = {"error": {"type": type(error).__name__, "message": message_of(error)}}
         typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _is_about_install(error: BaseException) -> bool:
+    """Tell whether a module is missing because only what trainers need is installed."""
+    return isinstance(error, ModuleNotFoundError) and find_spec("sqlalchemy") is None
 
 
 def _is_about_settings(error: BaseException) -> bool:

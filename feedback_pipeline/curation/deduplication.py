@@ -143,7 +143,26 @@ def _first_mistakes(agreed: daft.DataFrame) -> daft.DataFrame:
     errors = errors.with_column("rank", concat(proven, col("order")))
     firsts = errors.groupby(*_QUESTION).agg(col("rank").min())
     told = errors.select("rank", "generated_sql", "results_differ", "difference")
-    return firsts.join(told, on="rank").exclude("rank")
+    return firsts.join(told, on="rank").exclude("rank").join(_proven_mistakes(errors), on=[*_QUESTION], how="left")
+
+
+def _proven_mistakes(errors: daft.DataFrame) -> daft.DataFrame:
+    """Return per question every wrong SQL that was seen to give other results, in any order and with repeats."""
+    proven = errors.where(col("results_differ").fill_null(False))
+    mistake = daft.functions.to_struct(order=col("order"), sql=col("generated_sql"), difference=col("difference"))
+    return proven.with_column("mistakes", mistake).groupby(*_QUESTION).agg(col("mistakes").list_agg())
+
+
+def _listed_mistakes(mistakes: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Return distinct wrong SQL, the earliest first, and what was seen of each, as columns of lists."""
+    wrong, seen = [], []
+    for one in mistakes.to_pylist():
+        first: dict[str, str] = {}
+        for mistake in sorted(one or (), key=lambda mistake: mistake["order"]):
+            first.setdefault(mistake["sql"], mistake["difference"])
+        wrong.append(list(first))
+        seen.append(list(first.values()))
+    return pa.array(wrong, pa.list_(pa.string())), pa.array(seen, pa.list_(pa.string()))
 
 
 @daft.func.batch(return_dtype=daft.DataType.string())
@@ -155,6 +174,8 @@ def _example_ids(database: daft.Series, question: daft.Series, sql: daft.Series)
 def _with_clusters(examples: daft.DataFrame, across_databases: bool) -> pa.Table:
     identified = examples.with_column("example_id", _example_ids(*(col(name) for name in _EXAMPLE)))
     table = identified.sort("example_id").to_arrow()
+    wrong, differences = _listed_mistakes(table["mistakes"])
+    table = table.append_column("wrong_sql", wrong).append_column("wrong_differences", differences)
     table = table.append_column("cluster_id", cluster_ids(table, across_databases=across_databases))
     return require(table, DEDUPED_FEEDBACK, "deduped_feedback")
 

@@ -23,11 +23,11 @@ RENDERED_FROM: Origins = {
     "prompt_completion.completion": ("sql",),
     "preference.prompt": _ASKED,
     "preference.chosen": ("sql",),
-    "preference.rejected": ("generated_sql",),
+    "preference.rejected": ("wrong_sql",),
     "kto.prompt": _ASKED,
-    "kto.completion": ("sql", "generated_sql", "rated_down"),
-    "kto.label": ("results_differ", "rated_down"),
-    "repair.prompt": (*_ASKED, "generated_sql", "difference"),
+    "kto.completion": ("sql", "wrong_sql", "rated_down"),
+    "kto.label": ("wrong_sql", "rated_down"),
+    "repair.prompt": (*_ASKED, "wrong_sql", "wrong_differences"),
     "repair.completion": ("sql",),
 }
 """What each training column is made of: columns of ``default``."""
@@ -57,6 +57,8 @@ _DEDUPED: Origins = {
     "contributors": ("verified_feedback.user_hash",),
     "feedback_ids": ("verified_feedback.feedback_id",),
     "cluster_id": (*_QUESTION, "verified_feedback.sql_skeleton"),
+    "wrong_sql": ("verified_feedback.generated_sql", "verified_feedback.results_differ"),
+    "wrong_differences": ("verified_feedback.difference", "verified_feedback.results_differ"),
 }
 _CANONICAL, *_RENDERED = CONFIGS
 _DEFAULT: Origins = {

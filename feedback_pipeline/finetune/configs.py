@@ -91,9 +91,10 @@ class Asked:
         return _messages(system=self.system, user=self.user)
 
     @cached_property
-    def different(self) -> pa.Array:
-        """The numbers of the rows whose wrong SQL was seen to give other results than the verified one."""
-        return pc.indices_nonzero(pc.fill_null(self.rows["results_differ"], False).combine_chunks())
+    def wrong(self) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Every wrong SQL that was seen to give other results: its row's number, itself, and what was seen."""
+        wrong, seen = (self.rows[name].combine_chunks() for name in ("wrong_sql", "wrong_differences"))
+        return pc.list_parent_indices(wrong), wrong.flatten(), seen.flatten()
 
 
 def _default(asked: Asked) -> pa.Table:
@@ -115,14 +116,10 @@ def _prompt_completion(asked: Asked) -> pa.Table:
 
 
 def _preference(asked: Asked) -> pa.Table:
-    rows = asked.rows.take(asked.different)
-    return _table(
-        PREFERENCE,
-        rows,
-        prompt=asked.question.take(asked.different),
-        chosen=_messages(assistant=rows["sql"]),
-        rejected=_messages(assistant=rows["generated_sql"]),
-    )
+    numbers, wrong, _ = asked.wrong
+    rows = asked.rows.select([*PROVENANCE.names, "sql"]).take(numbers)
+    chosen, rejected = _messages(assistant=rows["sql"]), _messages(assistant=wrong)
+    return _table(PREFERENCE, rows, prompt=asked.question.take(numbers), chosen=chosen, rejected=rejected)
 
 
 def _kto(asked: Asked) -> pa.Table:
@@ -133,21 +130,22 @@ def _kto(asked: Asked) -> pa.Table:
 
 
 def _repair(asked: Asked) -> pa.Table:
-    rows = asked.rows.take(asked.different)
-    wrong = rows.append_column("wrong_sql", rows["generated_sql"])
-    prompt = _messages(system=asked.system.take(asked.different), user=asked.prompts.fill("repair", wrong))
+    numbers, wrong, seen = asked.wrong
+    rows = asked.rows.select([*PROVENANCE.names, "natural_query", "sql"]).take(numbers)
+    shown = rows.append_column("wrong_sql", wrong).append_column("difference", seen)
+    prompt = _messages(system=asked.system.take(numbers), user=asked.prompts.fill("repair", shown))
     return _table(REPAIR, rows, prompt=prompt, completion=_messages(assistant=rows["sql"]))
 
 
 def rated_answers(asked: Asked) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Return each answer of which it is known whether users want it: its row's number, its SQL, and whether they do.
 
-    Wanted is the verified SQL; unwanted the wrong one that was seen to give other results, and what users rated down.
+    Wanted is the verified SQL; unwanted is what was seen to give other results, and what users rated down.
     """
-    rows = asked.rows.select(["sql", "generated_sql", "rated_down"]).combine_chunks()
-    down = rows["rated_down"].combine_chunks()
-    numbers = [pa.array(np.arange(rows.num_rows)), asked.different, pc.list_parent_indices(down)]
-    answers = [rows["sql"], rows["generated_sql"].take(asked.different), down.flatten()]
+    rows, down = asked.rows, asked.rows["rated_down"].combine_chunks()
+    of_wrong, wrong, _ = asked.wrong
+    numbers = [pa.array(np.arange(rows.num_rows)), of_wrong, pc.list_parent_indices(down)]
+    answers = [rows["sql"], wrong, down.flatten()]
     together = np.concatenate([one.to_numpy().astype(np.int64) for one in numbers])
     order = pa.array(np.argsort(together, kind="stable"))
     wanted = np.arange(len(together)) < rows.num_rows

@@ -17,13 +17,13 @@ from feedback_pipeline.finetune.examples import Examples, KeptRows, TableExample
 from feedback_pipeline.finetune.leakage import Leakage
 from feedback_pipeline.finetune.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.record import Record
-from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints
+from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints, lists_filled
 from feedback_pipeline.finetune.selection import DROPPED_ROWS, SELECTED_BY, ReleasePolicy, select
 from feedback_pipeline.finetune.splits import assign_splits, group_numbers, keys_of, split_facts
 from feedback_pipeline.finetune.version import Draft, rendering_of, write_version
 from feedback_pipeline.tables.publishing import only_publisher
 
-_PLANNED_BY = ("example_id", "database_id", "canonical_question", "sql_skeleton", "cluster_id", "results_differ")
+_PLANNED_BY = ("example_id", "database_id", "canonical_question", "sql_skeleton", "cluster_id", "wrong_sql")
 
 Report = Callable[[str, int, int], None]
 """Told (what is being done, rows done, rows in all)."""
@@ -129,7 +129,7 @@ def _draft(
     return Draft(
         rows=rows,
         record=Record(keys, splits, np.zeros(len(splits), np.int32), prints),
-        different=chosen["results_differ"].fill_null(False).to_numpy(),
+        different=lists_filled(chosen["wrong_sql"]),
         databases=chosen["database_id"].combine_chunks().dictionary_encode(),
         prompts=prompts,
         thresholds=asdict(policy),

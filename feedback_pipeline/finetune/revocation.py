@@ -14,7 +14,14 @@ from feedback_pipeline.finetune.balance import made_of
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data
 from feedback_pipeline.finetune.examples import KeptRows, TableRows
 from feedback_pipeline.finetune.record import Record
-from feedback_pipeline.finetune.rows import DATASET_ROWS, as_dataset_rows, content_digest, fingerprints, row_keys
+from feedback_pipeline.finetune.rows import (
+    DATASET_ROWS,
+    as_dataset_rows,
+    content_digest,
+    fingerprints,
+    lists_filled,
+    row_keys,
+)
 from feedback_pipeline.finetune.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.splits import split_facts
 from feedback_pipeline.finetune.staging import sweep
@@ -124,7 +131,7 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) ->
     draft = Draft(
         rows=KeptRows(TableRows(kept), np.ones(kept.num_rows, bool)),
         record=Record(known.keys, known.splits, known.shards, prints),
-        different=kept["results_differ"].fill_null(False).to_numpy(),
+        different=lists_filled(kept["wrong_sql"]),
         databases=kept["database_id"].combine_chunks().dictionary_encode(),
         prompts=prompts,
         thresholds=newest.manifest["thresholds"],

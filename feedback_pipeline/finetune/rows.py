@@ -24,6 +24,8 @@ DATASET_ROWS = pa.schema(
         pa.field("generated_sql", pa.string()),
         pa.field("results_differ", pa.bool_()),
         pa.field("difference", pa.string()),
+        pa.field("wrong_sql", pa.list_(pa.string()), nullable=False),
+        pa.field("wrong_differences", pa.list_(pa.string()), nullable=False),
         pa.field("rated_down", pa.list_(pa.string()), nullable=False),
         pa.field("rated_in", pa.list_(pa.string()), nullable=False),
         pa.field("weight", pa.float64(), nullable=False),
@@ -40,7 +42,8 @@ DATASET_ROWS = pa.schema(
 """One row per distinct example.
 
 ``generated_sql`` is a wrong answer once given, null where none is known; ``results_differ`` tells whether it was seen
-to give other results, null where it cannot be told, and ``difference`` says what was seen. ``rated_down`` are further
+to give other results, null where it cannot be told, and ``difference`` says what was seen. ``wrong_sql`` are all wrong
+answers of which that was seen, with what it was in ``wrong_differences``. ``rated_down`` are further
 answers to the same question that users rated down, ``rated_in`` the interactions in which they did.
 """
 
@@ -48,6 +51,8 @@ SPLITS = ("train", "validation", "test")
 """From the one that is trained on to the one most held out."""
 
 FINGERPRINT_BYTES = 16
+
+_LISTS = ("wrong_sql", "wrong_differences", "rated_down", "rated_in")
 
 _NOTHING = pa.scalar(b"", pa.large_binary())
 _WEIGHT_UNITS = 1e9
@@ -67,7 +72,7 @@ def as_dataset_rows(rows: pa.Table) -> pa.Table:
     """Return rows as an earlier format of releases stored them as DATASET_ROWS; what they lack is filled in."""
     count = rows.num_rows
     fillers = {
-        **{name: _empty_lists(count) for name in ("rated_down", "rated_in")},
+        **{name: _empty_lists(count) for name in _LISTS},
         "contributors": pa.repeat(pa.scalar(1, pa.int32()), count),
         "verified_at": pa.repeat(pa.scalar(0, pa.int64()).cast(TIMESTAMP), count),
         "evidence": pa.repeat("parsed", count),
@@ -84,6 +89,11 @@ def as_dataset_rows(rows: pa.Table) -> pa.Table:
 
 def _empty_lists(count: int) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+
+
+def lists_filled(column: pa.ChunkedArray) -> np.ndarray:
+    """Return which lists of a column hold anything: booleans of shape (rows,)."""
+    return pc.greater(pc.list_value_length(column), 0).to_numpy()
 
 
 def row_keys(row_ids: pa.ChunkedArray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The database schema as a prompt shows it: all of it where it is short, what the question is about where it is not."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,10 +40,9 @@ class SchemaText:
         return None if self.schema is None else {table: list(columns.items()) for table, columns in self.schema.items()}
 
     @staticmethod
-    def of_listed(listed: Mapping[str, Iterable[Sequence[str]]] | None, max_chars: int) -> "SchemaText":
+    def of_listed(listed: Mapping[str, Iterable[tuple[str, str]]] | None, max_chars: int) -> "SchemaText":
         """Return the text of what ``listed`` gave, also after it was written as JSON."""
-        schema = None if listed is None else {t: {name: kind for name, kind in listed[t]} for t in listed}
-        return SchemaText(schema, max_chars)
+        return SchemaText(None if listed is None else {table: dict(listed[table]) for table in listed}, max_chars)
 
     def for_question(self, question: str) -> str:
         """Return the text for one question: the tables most like it first, as many as fit, in the order of their names.

@@ -11,7 +11,7 @@ import pyarrow as pa
 from feedback_pipeline.finetune.rows import SPLITS, fingerprints_of, row_keys
 
 _TRAIN, _VALIDATION, _TEST = range(len(SPLITS))
-_NORMAL_95 = 1.96
+_DEVIATIONS = 3.0
 _KEY_BYTES = 8
 _FEWEST_FOR_SHARES = 100
 """In fewer rows any group is a large share."""
@@ -121,7 +121,7 @@ def split_of(name: str, validation_percent: int, test_percent: int) -> int:
 def proportions(splits: np.ndarray, groups: np.ndarray, percents: dict[str, int]) -> dict[str, dict[str, object]]:
     """Return what share of the rows each split got, and whether chance explains how far that is from what was asked.
 
-    A group goes into one split as a whole, so the tolerance is 1.96 standard deviations of a sum of groups of these
+    A group goes into one split as a whole, so the tolerance is three standard deviations of a sum of groups of these
     sizes, each placed on its own; splits that were remembered from smaller versions may be further off.
 
     Args:
@@ -134,7 +134,7 @@ def proportions(splits: np.ndarray, groups: np.ndarray, percents: dict[str, int]
     report: dict[str, dict[str, object]] = {}
     for code, split in enumerate(SPLITS):
         wanted, share = percents[split] / 100, float((splits == code).mean()) if len(splits) else 0.0
-        tolerance = _NORMAL_95 * spread * (wanted * (1 - wanted)) ** 0.5
+        tolerance = _DEVIATIONS * spread * (wanted * (1 - wanted)) ** 0.5
         report[split] = {
             "asked": round(wanted, 4),
             "share": round(share, 4),

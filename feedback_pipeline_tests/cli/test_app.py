@@ -1,6 +1,8 @@
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +76,21 @@ def test_an_unusable_store_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "is not supported" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["models list", "dataset prune text2sql", "status"])
+def test_what_a_small_install_cannot_do_is_one_line(command: str, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['sqlalchemy'] = None; from feedback_pipeline.cli import app; app()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()],
+        cwd=ROOT,
+        env=os.environ | {"FEEDBACK_STORAGE_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: this command needs the whole pipeline (")
+    assert done.stderr.endswith("pip install 'feedback-pipeline[pipeline]'\n")

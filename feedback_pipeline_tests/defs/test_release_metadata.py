@@ -179,7 +179,7 @@ def test_the_lineage_names_the_columns_there_are() -> None:
 
 @pytest.mark.parametrize("config", [config for config in CONFIGS if config.name != "default"], ids=lambda one: one.name)
 def test_a_training_column_changes_with_the_columns_its_lineage_names_and_no_others(config: Any) -> None:
-    """``results_differ`` decides which rows there are: what it does to labels is another test's."""
+    """What decides which rows there are is another test's."""
     columns = [name for name in config.schema.names if name not in CONFIGS[0].schema.names]
     as_it_is = config.render(_rows(_ROW), _PROMPTS)
 
@@ -196,12 +196,12 @@ def test_a_training_column_changes_with_the_columns_its_lineage_names_and_no_oth
 
 @pytest.mark.parametrize(
     ("changes", "labels"),
-    [({}, [True, False, False]), ({"results_differ": False}, [True, False]), ({"rated_down": []}, [True, False])],
+    [({}, [True, False, False]), ({"wrong_sql": []}, [True, False]), ({"rated_down": []}, [True, False])],
 )
 def test_labels_come_from_the_columns_their_lineage_names(changes: dict[str, Any], labels: list[bool]) -> None:
     [kto] = [config for config in CONFIGS if config.name == "kto"]
 
-    rendered = kto.render(_rows({**_ROW, **changes}), _PROMPTS)
+    rendered = kto.render(_rows({**_ROW, "wrong_differences": [], **changes}), _PROMPTS)
 
     assert rendered["label"].to_pylist() == labels
     assert changes.keys() <= set(RENDERED_FROM["kto.label"])
@@ -240,6 +240,8 @@ _ROW: dict[str, Any] = {
     "generated_sql": "SELECT 2",
     "results_differ": True,
     "difference": "1 row, not 2",
+    "wrong_sql": ["SELECT 2"],
+    "wrong_differences": ["1 row, not 2"],
     "rated_down": ["SELECT 3"],
     "rated_in": ["7"],
     "weight": 1.0,
@@ -259,6 +261,8 @@ _OTHER_VALUES: dict[str, Any] = {
     "sql": "SELECT 9",
     "generated_sql": "SELECT 8",
     "difference": "an error",
+    "wrong_sql": ["SELECT 8"],
+    "wrong_differences": ["an error"],
     "rated_down": ["SELECT 7"],
     "rated_in": ["8"],
     "weight": 2.0,

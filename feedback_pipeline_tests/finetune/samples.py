@@ -41,4 +41,6 @@ def _row(number: int, cluster: str) -> dict[str, object]:
         "schema_fingerprint": None,
         "results_differ": None,
         "difference": None,
+        "wrong_sql": [],
+        "wrong_differences": [],
     }

@@ -35,7 +35,8 @@ def rendered(name: str, *changes: dict[str, Any]) -> list[dict[str, Any]]:
     return config(name).render(rows(*changes), PROMPTS).to_pylist()
 
 
-WRONG = {"generated_sql": "SELECT 7", "results_differ": True, "difference": "results differ: 1 row and 2 rows"}
+SEEN = "results differ: 1 row and 2 rows"
+WRONG = {"generated_sql": "SELECT 7", "results_differ": True, "wrong_sql": ["SELECT 7"], "wrong_differences": [SEEN]}
 
 
 @pytest.mark.parametrize("name", [one.name for one in CONFIGS])
@@ -73,10 +74,16 @@ def test_prompt_completion_is_plain_text():
     assert row["completion"] == "\nSELECT 0"
 
 
-@pytest.mark.parametrize("differ", [None, False])
 @pytest.mark.parametrize("name", ["preference", "repair"])
-def test_only_what_was_seen_to_differ_is_a_pair(name: str, differ: bool | None):
-    assert rendered(name, {**WRONG, "results_differ": differ}) == []
+def test_only_what_was_seen_to_differ_is_a_pair(name: str):
+    assert rendered(name, {"generated_sql": "SELECT 7", "results_differ": None}) == []
+
+
+def test_every_wrong_answer_that_was_seen_to_differ_is_a_pair():
+    shown = rendered("preference", {**WRONG, "wrong_sql": ["SELECT 7", "SELECT 8"], "wrong_differences": [SEEN, SEEN]})
+
+    assert [row["rejected"][0]["content"] for row in shown] == ["SELECT 7", "SELECT 8"]
+    assert len({row["row_id"] for row in shown}) == 1
 
 
 def test_a_preference_rejects_the_wrong_sql():

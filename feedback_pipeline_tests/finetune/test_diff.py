@@ -162,7 +162,16 @@ def test_a_version_without_a_record_is_compared_by_the_columns_both_have(tmp_pat
     assert changed.columns == {"weight": (2, 1.0)}
     old, new = diff.conditions["columns"]
     assert set(new) - set(old) == {
-        *("results_differ", "difference", "rated_down", "rated_in", "contributors", "verified_at"),
+        *(
+            "results_differ",
+            "difference",
+            "wrong_sql",
+            "wrong_differences",
+            "rated_down",
+            "rated_in",
+            "contributors",
+            "verified_at",
+        ),
         *("schema_fingerprint", "evidence", "sql_skeleton", "difficulty"),
     }
 

@@ -37,6 +37,8 @@ def example(number: int, **changes: Any) -> dict[str, Any]:
         "contributors": 1,
         "verified_at": datetime(2026, 1, 1, tzinfo=UTC),
         "evidence": "parsed",
+        "wrong_sql": [],
+        "wrong_differences": [],
         **changes,
     }
 

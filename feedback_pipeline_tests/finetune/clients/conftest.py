@@ -16,7 +16,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is cached where users have theirs, and nothing is asked of a hub."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("huggingface"))
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("huggingface"))
         patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         datasets.disable_progress_bars()
         yield
@@ -24,7 +24,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The storage root of the settings, with ``text2sql`` v1, which is small, and v2, in which six of its rows are gone."""
+    """The storage root of the settings, with ``text2sql`` v1, which is small, and v2 without six of its rows."""
     folder = tmp_path_factory.mktemp("storage") / "root"
     publish(folder, range(ROWS // 2))
     publish(folder, range(6, ROWS))

@@ -26,7 +26,8 @@ _TEN = 10
 
 
 def publish(root: Path, numbers: range = range(ROWS)) -> Release:
-    """Publish the corrections of these numbers as the next version of ``text2sql``; every third had a wrong answer."""
+    """Publish the corrections of these numbers as the next version of ``text2sql``; every third had a wrong answer, every sixth
+    had two."""
     table = pa.Table.from_pylist([_correction(number) for number in numbers], DEDUPED_FEEDBACK)
     result = publish_release(ReleaseCatalog(str(root)), "text2sql", table, _POLICY, Surroundings(prompts=_PROMPTS))
     assert result.release is not None
@@ -40,7 +41,12 @@ def _correction(number: int) -> dict[str, Any]:
         "SELECT COUNT(DISTINCT c.customer_id) FROM customers AS c JOIN orders AS o ON o.customer_id = c.customer_id "
         f"WHERE c.city = '{city}' AND o.total > {least}"
     )
-    wrong = number % 3 == 0
+    seen = "results differ: 1 row in the verified, 0 rows in the generated"
+    mistakes = [
+        f"SELECT SUM(total) FROM orders WHERE city = '{city}' LIMIT {least}",
+        f"SELECT MAX(total) FROM orders WHERE city = '{city}' AND total > {least}",
+    ]
+    wrong = mistakes[: (number % 3 == 0) + (number % 6 == 0)]
     return {
         "example_id": f"{number:016x}",
         "database_id": "shop",
@@ -49,7 +55,7 @@ def _correction(number: int) -> dict[str, Any]:
         "sql": sql,
         "canonical_sql": sql,
         "sql_skeleton": f"SELECT COUNT(*) FROM orders WHERE group_{number // 3}",
-        "generated_sql": f"SELECT SUM(total) FROM orders WHERE city = '{city}' LIMIT {least}" if wrong else None,
+        "generated_sql": wrong[0] if wrong else None,
         "weight": 1.0 + number % 2,
         "feedback_ids": [f"feedback-{number}"],
         "source": "import",
@@ -59,5 +65,7 @@ def _correction(number: int) -> dict[str, Any]:
         "evidence": "executed" if wrong else "resolved",
         "schema_fingerprint": "5c4e3a",
         "results_differ": True if wrong else None,
-        "difference": "results differ: 1 row in the verified, 0 rows in the generated" if wrong else None,
+        "difference": seen if wrong else None,
+        "wrong_sql": wrong,
+        "wrong_differences": [seen] * len(wrong),
     }

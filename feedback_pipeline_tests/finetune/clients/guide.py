@@ -1,4 +1,4 @@
-"""The code that docs/trainers.md shows."""
+"""The code that docs/trainers.md and README.md show."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import feedback_pipeline
 
-GUIDE = Path(feedback_pipeline.__file__).parents[1] / "docs" / "trainers.md"
+_ROOT = Path(feedback_pipeline.__file__).parents[1]
+GUIDE, README = _ROOT / "docs" / "trainers.md", _ROOT / "README.md"
 
 _PART = re.compile(r"^#+ (?P<heading>[^\n]+)$|^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
 
@@ -20,10 +21,10 @@ class Block:
     code: str
 
 
-def blocks(language: str) -> list[Block]:
-    """Return the blocks of a language, in their order."""
+def blocks(language: str, page: Path = GUIDE) -> list[Block]:
+    """Return the blocks of a language on a page, in their order."""
     found, heading = [], ""
-    for part in _PART.finditer(GUIDE.read_text(encoding="utf-8")):
+    for part in _PART.finditer(page.read_text(encoding="utf-8")):
         heading = part["heading"] or heading
         if part["language"] == language:
             found.append(Block(heading, language, part["code"]))

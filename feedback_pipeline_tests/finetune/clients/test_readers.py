@@ -119,7 +119,7 @@ def _row_ids(config: Path) -> list[str]:
 
 
 def _with_duckdb(glob: str, column: str) -> list[str | None]:
-    rows = duckdb.sql(f"SELECT {column} FROM read_parquet('{glob}') ORDER BY row_id").fetchall()
+    rows = duckdb.execute(f"SELECT {column} FROM read_parquet('{glob}') ORDER BY row_id").fetchall()
     return [value for (value,) in rows]
 
 
@@ -155,7 +155,7 @@ def test_duckdb_pandas_and_polars_read_the_same(folder: Path, split: str, column
 def test_duckdb_and_polars_count_the_rows_of_each_config(folder: Path, config: str) -> None:
     glob = f"{folder}/{config}/*.parquet"
 
-    counted = duckdb.sql(f"SELECT count(*) FROM read_parquet('{glob}')").fetchall()
+    counted = duckdb.execute(f"SELECT count(*) FROM read_parquet('{glob}')").fetchall()
 
     expected = sum(counts_in_manifest(folder, config).values())
     assert counted == [(expected,)]

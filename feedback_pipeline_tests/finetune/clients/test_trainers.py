@@ -1,5 +1,8 @@
 """Real trainers on a release: they take our configs as they are, and what docs/trainers.md shows runs."""
 
+# TRL exports lazily, where pyright does not see it.
+# pyright: reportPrivateImportUsage=false
+
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +20,7 @@ from feedback_pipeline.cli import app
 from feedback_pipeline.finetune.configs import CONFIGS, PROVENANCE
 from feedback_pipeline.finetune.opened import OpenedRelease, open_release
 from feedback_pipeline.finetune.pull import pull
-from feedback_pipeline_tests.finetune.clients.guide import blocks
+from feedback_pipeline_tests.finetune.clients.guide import README, blocks
 from feedback_pipeline_tests.finetune.clients.tiny_model import save_causal_model, save_encoder
 from feedback_pipeline_tests.finetune.file_server import serving
 
@@ -26,7 +29,6 @@ LOGGED = 5
 MODEL, ENCODER = "Qwen/Qwen2.5-Coder-0.5B-Instruct", "sentence-transformers/all-MiniLM-L6-v2"
 """What the guide names, and what a small one is put in the place of."""
 SIZE = "max_length=4096"
-"""Behind this the guide's snippets are told that there is no GPU."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -132,7 +134,7 @@ def test_sentence_transformers_trains_on_the_triplets_of_the_guide_and_the_loss_
     # What a mean of few tokens tells apart takes a while to learn.
     steps = 3 * STEPS
     making, _, _ = code_of("Reranker").partition("model = ")
-    exec(making, {})  # noqa: S102 - the code is ours
+    exec(making, {})
     triplets = datasets.load_dataset("parquet", data_files="triplets.parquet", split="train")
     small = SentenceTransformer(encoder, device="cpu")
     args = SentenceTransformerTrainingArguments(
@@ -143,8 +145,8 @@ def test_sentence_transformers_trains_on_the_triplets_of_the_guide_and_the_loss_
     trainer.train()
 
     assert triplets.column_names == ["anchor", "positive", "negative"]
-    assert not any(row["positive"] == row["negative"] for row in triplets)
-    assert mean(losses(trainer)[-LOGGED:]) < 0.9 * mean(losses(trainer)[:LOGGED])
+    assert not any(right == wrong for right, wrong in zip(triplets["positive"], triplets["negative"], strict=True))
+    assert mean(losses(trainer)[-LOGGED:]) < 0.75 * mean(losses(trainer)[:LOGGED])
 
 
 @pytest.fixture
@@ -159,6 +161,11 @@ def code_of(heading: str) -> str:
     return "\n".join(block.code for block in blocks("python") if block.heading == heading)
 
 
+def made_small(code: str, model: str, encoder: str) -> str:
+    """Return code of the guide with small models, and for a machine without GPU."""
+    return code.replace(MODEL, model).replace(ENCODER, encoder).replace(SIZE, f"{SIZE}, use_cpu=True, bf16=False")
+
+
 HEADINGS = list(dict.fromkeys(block.heading for block in blocks("python")))
 
 
@@ -169,19 +176,27 @@ def test_the_guide_shows_how_to_train_with_each_trainer() -> None:
 @pytest.mark.parametrize("heading", HEADINGS)
 def test_the_code_of_the_guide_runs(heading: str, pulled: Path, model: str, encoder: str) -> None:
     code, names = code_of(heading), {}
-    small = code.replace(MODEL, model).replace(ENCODER, encoder).replace(SIZE, f"{SIZE}, use_cpu=True, bf16=False")
 
-    exec(small, names)  # noqa: S102 - the code is ours
+    exec(made_small(code, model, encoder), names)
 
     if trainer := names.get("trainer"):
         assert MODEL in code or ENCODER in code
         assert trainer.state.global_step == trainer.state.max_steps > 0
 
 
+def test_the_training_that_the_readme_shows_runs(pulled: Path, model: str, encoder: str) -> None:
+    (code,) = (block.code for block in blocks("python", README) if MODEL in block.code)
+    names: dict[str, Any] = {}
+
+    exec(made_small(code, model, encoder), names)
+
+    assert set(names["data"]) == {"train", "validation", "test"}
+
+
 def test_the_messages_of_the_guide_are_those_a_model_was_trained_on(pulled: Path) -> None:
     names: dict[str, Any] = {}
 
-    exec(code_of("Asking the trained model"), names)  # noqa: S102 - the code is ours
+    exec(code_of("Asking the trained model"), names)
 
     chats = open_release(str(pulled)).to_arrow("sft")["messages"].to_pylist()
     assert names["messages"] in [chat[:2] for chat in chats]
@@ -190,7 +205,7 @@ def test_the_messages_of_the_guide_are_those_a_model_was_trained_on(pulled: Path
 def test_rows_drawn_by_weight_come_as_often_as_they_weigh(pulled: Path) -> None:
     names: dict[str, Any] = {}
 
-    exec(code_of("Weights"), names)  # noqa: S102 - the code is ours
+    exec(code_of("Weights"), names)
 
     drawn = names["train"].to_pandas()
     heavy, light = ((drawn["weight"] == weight).sum() for weight in (2.0, 1.0))

@@ -10,6 +10,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 VOCABULARY = 600
+SPECIAL = ("<pad>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
+PAD, END = 0, 1
+"""Their places in SPECIAL, and so their ids."""
+
 MAX_TOKENS = 512
 
 CHAT_TEMPLATE = """\
@@ -31,8 +35,8 @@ def save_causal_model(folder: Path, texts: Iterable[str]) -> str:
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=MAX_TOKENS,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=END,
+        pad_token_id=PAD,
         bos_token_id=None,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -51,7 +55,7 @@ def save_encoder(folder: Path, texts: Iterable[str]) -> str:
         num_hidden_layers=1,
         num_attention_heads=2,
         max_position_embeddings=MAX_TOKENS,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=PAD,
     )
     BertModel(config).save_pretrained(folder / "bert")
     tokenizer.save_pretrained(folder / "bert")
@@ -65,14 +69,13 @@ def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=special,
+        special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", eos_token="<|end|>")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=SPECIAL[PAD], eos_token=SPECIAL[END])
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
