@@ -1,1 +1,1 @@
-"""What a release costs: beside pyarrow writing the same tables and ``datasets`` building them, and after small changes."""
+"""What a release costs: beside pyarrow writing the same tables, beside ``datasets``, and after small changes."""

@@ -1,4 +1,4 @@
-"""Single measured steps, each run in a process of its own: ``python -m benchmarks.releases.steps STEP …`` prints JSON."""
+"""Single measured steps, each in a process of its own: ``python -m benchmarks.releases.steps STEP …`` prints JSON."""
 
 import json
 import resource
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.releases.examples import prompts
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.configs import CONFIGS
+from feedback_pipeline.finetune.configs import CONFIGS, REPEATING
 from feedback_pipeline.finetune.examples import StoredExamples
 from feedback_pipeline.finetune.layout import SHARD_ROWS
 from feedback_pipeline.finetune.release import Surroundings, publish_release
@@ -40,8 +40,9 @@ def pyarrow(root: str, target: str, _rows: int) -> dict[str, Any]:
     seconds = written = 0
     for path in sorted(Path(root).glob("releases/text2sql/v1/*/*.parquet")):
         table = pq.read_table(path)
+        options = {"row_group_size": SHARD_ROWS, "use_dictionary": [n for n in REPEATING if n in table.column_names]}
         start = time.perf_counter()
-        pq.write_table(table, Path(target) / "file.parquet", compression="zstd", row_group_size=SHARD_ROWS)
+        pq.write_table(table, Path(target) / "file.parquet", compression="zstd", **options)
         seconds += time.perf_counter() - start
         written += (Path(target) / "file.parquet").stat().st_size
     return {"seconds": seconds, "bytes": written}

@@ -169,12 +169,12 @@ class Prompts:
         if name == "schema":
             return self._schemas(rows)
         if name == "dialect":
-            return self._by_database(rows, lambda database_id: self.facts(database_id).dialect)
+            return self._by_database(rows, "dialect")
         return rows[name].combine_chunks()
 
     def _schemas(self, rows: pa.Table) -> pa.Array:
         """Return the schema text of each row; only those too long for every question are looked at row by row."""
-        texts = self._by_database(rows, lambda database_id: self.facts(database_id).schema.whole)
+        texts = self._by_database(rows, "schema")
         if not texts.null_count:
             return texts
         pairs = zip(*(rows[name].to_pylist() for name in ("database_id", "natural_query")), texts, strict=True)
@@ -184,11 +184,20 @@ class Prompts:
         ]
         return pa.array(pruned, pa.string())
 
-    @staticmethod
-    def _by_database(rows: pa.Table, value_of: Callable[[str], str | None]) -> pa.Array:
-        encoded = rows["database_id"].combine_chunks().dictionary_encode()
-        values = [value_of(database_id) for database_id in encoded.dictionary.to_pylist()]
-        return pa.array(values, pa.string()).take(encoded.indices)
+    def _by_database(self, rows: pa.Table, fact: str) -> pa.Array:
+        places = pc.index_in(rows["database_id"].combine_chunks(), value_set=self._facts["database_id"])
+        # The last one stands for all that are not known.
+        return self._facts[fact].take(pc.fill_null(places, len(self.databases)))
+
+    @cached_property
+    def _facts(self) -> dict[str, pa.Array]:
+        """What is the same for all questions about a database, and about one that is not known, as columns."""
+        facts = [*self.databases.values(), _STRANGER]
+        return {
+            "database_id": pa.array(self.databases, pa.string()),
+            "dialect": pa.array([one.dialect for one in facts], pa.string()),
+            "schema": pa.array([one.schema.whole for one in facts], pa.string()),
+        }
 
 
 def _filler(text: str, column: Callable[[str, pa.Table], pa.Array]) -> Callable[[pa.Table], pa.Array]:

@@ -32,6 +32,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _GONE = -1
+_ID_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Record:
     @property
     def row_ids(self) -> list[str]:
         """The id of each row."""
-        return [f"{key:016x}" for key in self.keys.row.tolist()]
+        return _row_ids(self.keys.row).to_pylist()
 
     def remembered(self, keys: Keys) -> np.ndarray:
         """Return the split most held out that each row, its question or its skeleton ever had; -1 where all are new."""
@@ -97,7 +98,7 @@ class Record:
         """Return the bytes of ``rows.parquet``."""
         left = ~self.present
         columns: dict[str, Any] = {
-            "row_id": pa.array(self.row_ids, pa.string()),
+            "row_id": _row_ids(self.keys.row),
             "split": pa.array(SPLITS).take(pa.array(self.splits.astype(np.int32))),
             "shard": pa.array(self.shards.astype(np.int32), mask=left),
             "fingerprint": _fixed_size(self.prints, left),
@@ -111,12 +112,17 @@ def _arrays(keys: Keys, rows: np.ndarray | slice = slice(None)) -> tuple[np.ndar
     return keys.row[rows], keys.question[rows], keys.skeleton[rows]
 
 
+def _row_ids(keys: np.ndarray) -> pa.Array:
+    """Return keys as the hexadecimal digits they stand for."""
+    digits = keys.astype(">u8").tobytes().hex().encode()
+    offsets = np.arange(len(keys) + 1, dtype=np.int32) * _ID_DIGITS
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets.tobytes()), pa.py_buffer(digits))
+
+
 def _fixed_size(prints: np.ndarray, null: np.ndarray) -> pa.Array:
-    values = np.ascontiguousarray(prints).tobytes()
-    whole = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(FINGERPRINT_BYTES), len(prints), [None, pa.py_buffer(values)]
-    )
-    return pa.array(np.where(null, None, whole.to_numpy(zero_copy_only=False)), pa.binary(FINGERPRINT_BYTES))
+    there = pa.py_buffer(np.packbits(~null, bitorder="little").tobytes())
+    values = pa.py_buffer(np.ascontiguousarray(prints).tobytes())
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(FINGERPRINT_BYTES), len(prints), [there, values])
 
 
 def record_of(content: bytes) -> Record:
@@ -125,8 +131,7 @@ def record_of(content: bytes) -> Record:
     row = row_keys(table["row_id"])
     keys = Keys(row, *(table[name].to_numpy() for name in ("question_key", "skeleton_key")))
     shards = table["shard"].fill_null(_GONE).to_numpy()
-    zeros = bytes(FINGERPRINT_BYTES)
-    prints = b"".join(one or zeros for one in table["fingerprint"].to_pylist())
+    prints = b"".join(table["fingerprint"].fill_null(bytes(FINGERPRINT_BYTES)).to_pylist())
     splits = pc.index_in(table["split"], value_set=pa.array(SPLITS)).to_numpy().astype(np.int8)
     return Record(keys, splits, shards, np.frombuffer(prints, np.uint8).reshape(-1, FINGERPRINT_BYTES))
 

@@ -19,7 +19,7 @@ from feedback_pipeline.finetune.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.record import Record
 from feedback_pipeline.finetune.rows import FINGERPRINT_BYTES, SPLITS, content_digest, fingerprints, lists_filled
 from feedback_pipeline.finetune.selection import DROPPED_ROWS, SELECTED_BY, ReleasePolicy, select
-from feedback_pipeline.finetune.splits import assign_splits, group_numbers, keys_of, split_facts
+from feedback_pipeline.finetune.splits import Keys, assign_splits, group_numbers, keys_of, split_facts
 from feedback_pipeline.finetune.version import Draft, rendering_of, write_version
 from feedback_pipeline.tables.publishing import only_publisher
 
@@ -111,17 +111,12 @@ def _draft(
     selection = select(columns, policy, in_use=around.in_use, user_of=around.user_of)
     chosen = columns.filter(pa.array(selection.kept))
     del columns
-    keys, record = keys_of(chosen), catalog.record_of(parent) if parent else None
-    groups, names = group_numbers(chosen["cluster_id"])
-    new = np.full(chosen.num_rows, -1, np.int8)
-    splits = assign_splits(
-        groups,
-        names,
-        record.remembered(keys) if record else new,
-        validation_percent=policy.validation_percent,
-        test_percent=policy.test_percent,
-    )
-    made = made_of(chosen)
+    record = catalog.record_of(parent) if parent else None
+    with ThreadPoolExecutor(1) as pool:
+        # Arrow counts while Python hashes.
+        composition = pool.submit(made_of, chosen)
+        keys, splits = _placed(chosen, policy, record)
+        made = composition.result()
     rows = KeptRows(examples, selection.kept, made.difficulty)
     # The first version needs them only to be found again: they are made while it is written.
     prints = _all_fingerprints(rows, report) if parent else np.zeros((len(rows), FINGERPRINT_BYTES), np.uint8)
@@ -139,6 +134,14 @@ def _draft(
         parent_record=record,
         facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), "balance": made.balance},
     )
+
+
+def _placed(chosen: pa.Table, policy: ReleasePolicy, record: Record | None) -> tuple[Keys, np.ndarray]:
+    """Return the keys of each row, and its split as its place in SPLITS."""
+    keys, (groups, names) = keys_of(chosen), group_numbers(chosen["cluster_id"])
+    known = record.remembered(keys) if record else np.full(chosen.num_rows, -1, np.int8)
+    percents = {"validation_percent": policy.validation_percent, "test_percent": policy.test_percent}
+    return keys, assign_splits(groups, names, known, **percents)
 
 
 def _without_leakage(draft: Draft, examples: Examples, leakage_of: Callable[[pa.Table, np.ndarray], Leakage]) -> Draft:

@@ -114,10 +114,13 @@ def fingerprints(rows: pa.Table) -> np.ndarray:
 
 def fingerprints_of(columns: list[pa.ChunkedArray]) -> np.ndarray:
     """Return the fingerprints of rows that are made of these columns."""
-    if not len(columns[0]):
-        return np.zeros((0, FINGERPRINT_BYTES), np.uint8)
+    return _hashed(encoded_rows(columns)) if len(columns[0]) else np.zeros((0, FINGERPRINT_BYTES), np.uint8)
+
+
+def encoded_rows(columns: list[pa.ChunkedArray]) -> pa.Array:
+    """Return each row of these columns as bytes that no other row has, spelled as ``fingerprints`` says."""
     texts = [_texts(_whole(column)) for column in columns]
-    return _hashed(pc.binary_join_element_wise(_lengths(texts), *(_filled(text) for text in texts), _NOTHING))
+    return pc.binary_join_element_wise(_lengths(texts), *(_filled(text) for text in texts), _NOTHING)
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:

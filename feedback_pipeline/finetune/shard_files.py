@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from feedback_pipeline.finetune.configs import CONFIGS, RENDERING_VERSION, Asked, Config
+from feedback_pipeline.finetune.configs import CONFIGS, RENDERING_VERSION, REPEATING, Asked, Config
 from feedback_pipeline.finetune.examples import KeptRows
 from feedback_pipeline.finetune.layout import SHARD_ROWS
 from feedback_pipeline.finetune.prompts import Prompts
@@ -145,7 +145,7 @@ class ShardWriter:
         for file in files:
             rendered = file.config.show(asked)
             noted = _noted(file, rendered.num_rows, made_from(file.config, shard, self.prints, self.prompts))
-            self.staged.write(file.path, parquet_bytes(rendered, SHARD_ROWS), **noted)
+            self.staged.write(file.path, parquet_bytes(rendered, SHARD_ROWS, REPEATING), **noted)
 
 
 def _noted(file: ShardFile, rows: int, source: str) -> dict[str, Any]:

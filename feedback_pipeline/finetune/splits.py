@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from feedback_pipeline.finetune.rows import SPLITS, fingerprints_of, row_keys
+from feedback_pipeline.finetune.rows import SPLITS, encoded_rows, row_keys
 
 _TRAIN, _VALIDATION, _TEST = range(len(SPLITS))
 _DEVIATIONS = 3.0
-_KEY_BYTES = 8
+_HASH_KEY = "feedback dataset"
+"""Key of the hash, 16 characters; another one forgets which questions and skeletons were held out."""
 _FEWEST_FOR_SHARES = 100
 """In fewer rows any group is a large share."""
 
@@ -33,22 +34,21 @@ class Keys:
 
 
 def keys_of(examples: pa.Table) -> Keys:
-    """Return the keys of schemas.DEDUPED_FEEDBACK."""
-    pairs = examples.select(["database_id", "sql_skeleton"])
-    skeletons = pairs.group_by(pairs.column_names).aggregate([])
-    number = pairs.append_column("row", pa.array(np.arange(len(pairs)))).join(
-        skeletons.append_column("key", pa.array(_key(*skeletons.columns))), pairs.column_names
-    )
+    """Return the keys of schemas.DEDUPED_FEEDBACK; those of questions and skeletons are SipHash, as pandas has it."""
+    database = examples["database_id"]
     return Keys(
         row_keys(examples["example_id"]),
-        _key(examples["database_id"], examples["canonical_question"]),
-        number.sort_by("row")["key"].to_numpy(),
+        _key(database, examples["canonical_question"]),
+        _key(database, examples["sql_skeleton"]),
     )
 
 
 def _key(*columns: pa.ChunkedArray) -> np.ndarray:
-    prints = fingerprints_of(list(columns))[:, :_KEY_BYTES]
-    return np.ascontiguousarray(prints).view(np.uint64).reshape(-1)
+    # Trainers need no pandas for what else is here.
+    from pandas.util import hash_array
+
+    texts = encoded_rows(list(columns)).to_numpy(zero_copy_only=False)
+    return hash_array(texts, hash_key=_HASH_KEY, categorize=False)  # pyright: ignore[reportCallIssue] - lazily bound
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def assign_splits(
     placed = np.full(len(names), -1, np.int8)
     np.maximum.at(placed, groups, remembered)
     new = np.flatnonzero(placed < 0)
-    hashed = [split_of(name, validation_percent, test_percent) for name in names.take(pa.array(new)).to_pylist()]
+    hashed = _splits_of(names.take(pa.array(new)), validation_percent, test_percent)
     placed[new] = np.where(_too_large(groups, (validation_percent, test_percent))[new], _TRAIN, hashed)
     return placed[groups]
 
@@ -112,10 +112,14 @@ def split_of(name: str, validation_percent: int, test_percent: int) -> int:
         validation_percent: share of groups held out for validation, 0-50.
         test_percent: share of groups held out for the test, 0-50.
     """
-    bucket = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 100
-    if bucket < test_percent:
-        return _TEST
-    return _VALIDATION if bucket < test_percent + validation_percent else _TRAIN
+    return int(_splits_of(pa.array([name]), validation_percent, test_percent)[0])
+
+
+def _splits_of(names: pa.Array, validation_percent: int, test_percent: int) -> np.ndarray:
+    heads = b"".join([hashlib.sha256(name.encode()).digest()[:8] for name in names.to_pylist()])
+    bucket = np.frombuffer(heads, ">u8") % 100
+    held_out = np.where(bucket < test_percent + validation_percent, _VALIDATION, _TRAIN)
+    return np.where(bucket < test_percent, _TEST, held_out)
 
 
 def proportions(splits: np.ndarray, groups: np.ndarray, percents: dict[str, int]) -> dict[str, dict[str, object]]:
