@@ -15,7 +15,7 @@ from rich.table import Table
 from benchmarks.corpus import corrections
 from feedback_pipeline.curation.clustering import cluster_ids
 from feedback_pipeline.curation.deduplication import deduplicate
-from feedback_pipeline.finetune.leakage import measure_leakage
+from feedback_pipeline.finetune.publishing.leakage import measure_leakage
 from feedback_pipeline.schemas import VERIFIED_FEEDBACK
 
 _SIZES = (50_000, 100_000, 200_000, 400_000)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from feedback_pipeline.finetune.diff import SPLIT, Diff, RowDifference
-from feedback_pipeline.finetune.left_out import LeftOut, left_out
+from feedback_pipeline.finetune.reading.diff import SPLIT, Diff, RowDifference
+from feedback_pipeline.finetune.reading.left_out import LeftOut, left_out
 from feedback_pipeline.store import Event, Status, Store
 from feedback_pipeline.store.erasures import erased_feedback
 from feedback_pipeline.store.histories import PastEvent, histories

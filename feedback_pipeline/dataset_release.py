@@ -5,13 +5,13 @@ from functools import partial
 import pyarrow as pa
 
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.examples import Examples, StoredExamples, TableExamples
-from feedback_pipeline.finetune.leakage import measure_leakage
-from feedback_pipeline.finetune.prompts import BUNDLED, DatabaseFacts, Prompts, read_templates
-from feedback_pipeline.finetune.release import ReleaseResult, Report, Surroundings, publish_release, silently
-from feedback_pipeline.finetune.retention import prune
-from feedback_pipeline.finetune.schema_text import SchemaText
-from feedback_pipeline.finetune.selection import DROPPED_ROWS, ReleasePolicy, dropped_earlier
+from feedback_pipeline.finetune.content.examples import Examples, StoredExamples, TableExamples
+from feedback_pipeline.finetune.content.prompts import BUNDLED, DatabaseFacts, Prompts, read_templates
+from feedback_pipeline.finetune.content.schema_text import SchemaText
+from feedback_pipeline.finetune.content.selection import DROPPED_ROWS, ReleasePolicy, dropped_earlier
+from feedback_pipeline.finetune.publishing.leakage import measure_leakage
+from feedback_pipeline.finetune.publishing.release import ReleaseResult, Report, Surroundings, publish_release, silently
+from feedback_pipeline.finetune.publishing.retention import prune
 from feedback_pipeline.ratings import ASKED, rated_answers
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 from feedback_pipeline.settings import Settings

@@ -7,9 +7,9 @@ import pytest
 
 from feedback_pipeline.dataset_history import Cause, explain
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.diff import KINDS, compare, differences
-from feedback_pipeline.finetune.release import Surroundings
-from feedback_pipeline.finetune.selection import DROPPED_ROWS, ReleasePolicy
+from feedback_pipeline.finetune.content.selection import DROPPED_ROWS, ReleasePolicy
+from feedback_pipeline.finetune.publishing.release import Surroundings
+from feedback_pipeline.finetune.reading.diff import KINDS, compare, differences
 from feedback_pipeline.store import Status, Store, decide
 from feedback_pipeline.store.erasures import close_erasure, request_erasure
 from feedback_pipeline.store.histories import histories

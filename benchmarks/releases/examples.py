@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feedback_pipeline.finetune.prompts import DatabaseFacts, Prompts, read_templates
-from feedback_pipeline.finetune.schema_text import SchemaText
+from feedback_pipeline.finetune.content.prompts import DatabaseFacts, Prompts, read_templates
+from feedback_pipeline.finetune.content.schema_text import SchemaText
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 
 ROWS_PER_DATABASE = 40

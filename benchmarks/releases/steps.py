@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from benchmarks.releases.examples import prompts
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.configs import CONFIGS, REPEATING
-from feedback_pipeline.finetune.examples import StoredExamples
-from feedback_pipeline.finetune.layout import SHARD_ROWS
-from feedback_pipeline.finetune.release import Surroundings, publish_release
-from feedback_pipeline.finetune.rows import SPLITS
-from feedback_pipeline.finetune.selection import ReleasePolicy
-from feedback_pipeline.finetune.splits import split_of
+from feedback_pipeline.finetune.content.configs import CONFIGS, REPEATING
+from feedback_pipeline.finetune.content.examples import StoredExamples
+from feedback_pipeline.finetune.content.rows import SPLITS
+from feedback_pipeline.finetune.content.selection import ReleasePolicy
+from feedback_pipeline.finetune.content.splits import split_of
+from feedback_pipeline.finetune.publishing.layout import SHARD_ROWS
+from feedback_pipeline.finetune.publishing.release import Surroundings, publish_release
 
 _POLICY = ReleasePolicy(min_rating=4, validation_percent=10, test_percent=10)
 

@@ -13,8 +13,8 @@ from feedback_pipeline.cli import output
 
 if TYPE_CHECKING:
     from feedback_pipeline.finetune.catalog import Release
-    from feedback_pipeline.finetune.pull import PullResult
-    from feedback_pipeline.finetune.verify import CheckReport
+    from feedback_pipeline.finetune.reading.pull import PullResult
+    from feedback_pipeline.finetune.reading.verify import CheckReport
 
 FEWEST_EXAMPLES = 10
 """OpenAI refuses training files with fewer."""
@@ -91,7 +91,7 @@ def pull(
     as_json: output.JsonOption = False,
 ) -> None:
     """Bring a version into a folder and verify it; calling again continues, repairs or updates."""
-    from feedback_pipeline.finetune.pull import pull as pull_files
+    from feedback_pipeline.finetune.reading.pull import pull as pull_files
 
     with _progress("pulling", hidden=as_json) as progress:
         result = pull_files(_root(source), reference, destination, configs=configs or None, progress=progress)
@@ -108,8 +108,8 @@ def check(
     as_json: output.JsonOption = False,
 ) -> None:
     """Verify every file, the row counts and the digest of a version. Exit code 1 where anything is wrong."""
-    from feedback_pipeline.finetune.locate import locate
-    from feedback_pipeline.finetune.verify import check_release
+    from feedback_pipeline.finetune.reading.locate import locate
+    from feedback_pipeline.finetune.reading.verify import check_release
 
     path = target if _is_place(target) else locate(_root(source), target).path
     with _progress("checking", hidden=as_json) as progress:
@@ -130,9 +130,9 @@ def export(
     as_json: output.JsonOption = False,
 ) -> None:
     """Write a version as JSON Lines for OpenAI's fine-tuning, one file per split."""
-    from feedback_pipeline.finetune.export import ExportFormat
-    from feedback_pipeline.finetune.export import export as export_files
-    from feedback_pipeline.finetune.opened import open_release
+    from feedback_pipeline.finetune.reading.export import ExportFormat
+    from feedback_pipeline.finetune.reading.export import export as export_files
+    from feedback_pipeline.finetune.reading.opened import open_release
 
     files = export_files(open_release(_place_or_name(reference), root=source), destination, ExportFormat(to))
     if as_json:

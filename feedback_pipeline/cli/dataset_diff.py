@@ -13,7 +13,7 @@ from feedback_pipeline.cli.session import opened
 if TYPE_CHECKING:
     from feedback_pipeline.dataset_history import Cause
     from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-    from feedback_pipeline.finetune.diff import Diff, RowDifference
+    from feedback_pipeline.finetune.reading.diff import Diff, RowDifference
     from feedback_pipeline.store import Store
 
     Told = dict[str, list[tuple[RowDifference, tuple[Cause, ...]]]]
@@ -44,7 +44,7 @@ def diff(
 ) -> None:
     """Show which rows were added, removed, changed or moved between two versions, and which feedback explains it."""
     from feedback_pipeline.finetune.catalog import ReleaseCatalog
-    from feedback_pipeline.finetune.diff import KINDS, compare, differences
+    from feedback_pipeline.finetune.reading.diff import KINDS, compare, differences
     from feedback_pipeline.settings import get_settings
 
     catalog = ReleaseCatalog(get_settings().storage_root)

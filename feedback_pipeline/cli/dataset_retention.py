@@ -25,8 +25,8 @@ def pin(
     as_json: output.JsonOption = False,
 ) -> None:
     """Keep the data of a version, whatever its age."""
-    from feedback_pipeline.finetune import retention
     from feedback_pipeline.finetune.catalog import ReleaseCatalog
+    from feedback_pipeline.finetune.publishing import retention
     from feedback_pipeline.settings import get_settings
 
     catalog = ReleaseCatalog(get_settings().storage_root)
@@ -40,8 +40,8 @@ def pin(
 
 def unpin(reference: _Reference, as_json: output.JsonOption = False) -> None:
     """Let a version go with its age again; its data stays until the next run or 'dataset prune'."""
-    from feedback_pipeline.finetune import retention
     from feedback_pipeline.finetune.catalog import ReleaseCatalog
+    from feedback_pipeline.finetune.publishing import retention
     from feedback_pipeline.settings import get_settings
 
     catalog = ReleaseCatalog(get_settings().storage_root)
@@ -66,8 +66,8 @@ def prune(
     as_json: output.JsonOption = False,
 ) -> None:
     """Remove the data of old versions: not of the newest, pinned ones, or those that models were trained on."""
-    from feedback_pipeline.finetune import retention
     from feedback_pipeline.finetune.catalog import ReleaseCatalog
+    from feedback_pipeline.finetune.publishing import retention
     from feedback_pipeline.store import list_models
 
     with opened() as (settings, store):

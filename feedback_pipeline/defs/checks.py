@@ -18,7 +18,7 @@ from feedback_pipeline.checking import checker_from
 from feedback_pipeline.curation.quality import holds_personal_data, only_reads
 from feedback_pipeline.defs.resources import Feedback, today
 from feedback_pipeline.example_index.promotion import still_vouched_for
-from feedback_pipeline.finetune.leakage import leakage_of_release
+from feedback_pipeline.finetune.publishing.leakage import leakage_of_release
 from feedback_pipeline.schemas import STAGES, ContractError, embedded_feedback, require
 from feedback_pipeline.store import ids_by_status
 from feedback_pipeline.tables.stages import WHOLE

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 import pyarrow as pa
 
-from feedback_pipeline.finetune.configs import CONFIGS
+from feedback_pipeline.finetune.content.configs import CONFIGS
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK, VERIFIED_FEEDBACK
 
 Origins = Mapping[str, tuple[str, ...]]

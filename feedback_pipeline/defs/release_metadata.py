@@ -12,11 +12,11 @@ import pyarrow as pa
 from feedback_pipeline.defs.column_lineage import column_lineage, dataset_columns
 from feedback_pipeline.defs.metadata import markdown_table
 from feedback_pipeline.finetune.catalog import DamagedReleaseError, Release, ReleaseCatalog
-from feedback_pipeline.finetune.configs import CONFIGS
-from feedback_pipeline.finetune.diff import KINDS, Diff, compare, differences
+from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.finetune.pictures import figures
-from feedback_pipeline.finetune.release import ReleaseResult
-from feedback_pipeline.finetune.rows import SPLITS
+from feedback_pipeline.finetune.publishing.release import ReleaseResult
+from feedback_pipeline.finetune.reading.diff import KINDS, Diff, compare, differences
 from feedback_pipeline.insight.plots.svg import data_uri, svg
 from feedback_pipeline.tables.files import read_bytes
 

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.finetune.catalog import Release
-from feedback_pipeline.finetune.hub import hub_repository
-from feedback_pipeline.finetune.notice import RELEASED, REVOKED, event_of, post, receivers
-from feedback_pipeline.finetune.outbox import Outbox, cursor_of, opened
+from feedback_pipeline.finetune.notice.hub import hub_repository
+from feedback_pipeline.finetune.notice.outbox import Outbox, cursor_of, opened
+from feedback_pipeline.finetune.notice.webhooks import RELEASED, REVOKED, event_of, post, receivers
 from feedback_pipeline.settings import Settings
 
 _SECONDS_BETWEEN_LOOKS = 60

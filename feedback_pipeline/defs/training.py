@@ -7,7 +7,7 @@ import dagster as dg
 from feedback_pipeline.dataset_release import TEXT2SQL, release_text2sql
 from feedback_pipeline.defs.release_metadata import release_metadata
 from feedback_pipeline.defs.resources import Feedback
-from feedback_pipeline.finetune.configs import RENDERING_VERSION
+from feedback_pipeline.finetune.content.configs import RENDERING_VERSION
 
 _EVERY_NIGHT = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))
 """The nightly run looks at the dataset also where it has nothing new to publish: a run that was missed is a warning,

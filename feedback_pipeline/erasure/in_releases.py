@@ -7,7 +7,7 @@ from typing import Any
 from feedback_pipeline.erasure.in_index import REASON
 from feedback_pipeline.erasure.subject import Subject
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.revocation import leftover_rows, revoke_rows, versions_with
+from feedback_pipeline.finetune.publishing.revocation import leftover_rows, revoke_rows, versions_with
 
 
 def _ids(subject: Subject) -> Set[str]:

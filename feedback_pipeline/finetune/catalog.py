@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feedback_pipeline.finetune import record
-from feedback_pipeline.finetune.prompts import Prompts, read_templates
-from feedback_pipeline.finetune.record import Record
-from feedback_pipeline.finetune.rows import DATASET_ROWS
+from feedback_pipeline.finetune.content import record
+from feedback_pipeline.finetune.content.prompts import Prompts, read_templates
+from feedback_pipeline.finetune.content.record import Record
+from feedback_pipeline.finetune.content.rows import DATASET_ROWS
 from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, uncached, write_json
 
 _VERSION = re.compile(r"v(\d+)")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from feedback_pipeline.finetune.catalog import Release
-from feedback_pipeline.finetune.difficulty import DIFFICULTIES
-from feedback_pipeline.finetune.rows import SPLITS
+from feedback_pipeline.finetune.content.difficulty import DIFFICULTIES
+from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.insight.plots import NARROW, WIDE, Series, amounts, fractions, lines, stacked_bars
 from feedback_pipeline.insight.plots.figure import Cell, Figure, Table, legend_of
 from feedback_pipeline.insight.words import percent

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from feedback_pipeline.api.runs import PipelineRuns
 from feedback_pipeline.erasure.erase import finish_open_erasures
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.release import publish_release
+from feedback_pipeline.finetune.publishing.release import publish_release
 from feedback_pipeline.retrieval import Retriever
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 from feedback_pipeline.store import note_model, opted_out_users

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from feedback_pipeline.api import create_app
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.release import publish_release
+from feedback_pipeline.finetune.publishing.release import publish_release
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import (
     CheckRecord,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.retention import prune
+from feedback_pipeline.finetune.publishing.retention import prune
 from feedback_pipeline_tests.cli.conftest import Run, RunJson
 from feedback_pipeline_tests.defs.pipeline import Pipeline
 from feedback_pipeline_tests.finetune.versions import example, publish

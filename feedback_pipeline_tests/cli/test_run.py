@@ -82,7 +82,9 @@ def test_an_unknown_job_is_one_line_and_exit_code_1(pipeline: Pipeline, run: Run
     result = run("run", "--job", "nope")
 
     assert result.exit_code == 1
-    assert errors(result.stderr) == ["error: no job 'nope'; jobs: erasure, nightly_aggregation, promote_verified, push_to_hub"]
+    assert errors(result.stderr) == [
+        "error: no job 'nope'; jobs: erasure, nightly_aggregation, promote_verified, push_to_hub"
+    ]
     assert pipeline.event_count() == 0
 
 

@@ -18,12 +18,12 @@ from feedback_pipeline.defs.release_metadata import release_metadata
 from feedback_pipeline.defs.training import finetune_dataset
 from feedback_pipeline.erasure.subject import Subject
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
-from feedback_pipeline.finetune.configs import CONFIGS
-from feedback_pipeline.finetune.prompts import DatabaseFacts, Prompts, read_templates
-from feedback_pipeline.finetune.release import ReleaseResult
-from feedback_pipeline.finetune.retention import prune
-from feedback_pipeline.finetune.rows import DATASET_ROWS, as_dataset_rows
-from feedback_pipeline.finetune.schema_text import SchemaText
+from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.prompts import DatabaseFacts, Prompts, read_templates
+from feedback_pipeline.finetune.content.rows import DATASET_ROWS, as_dataset_rows
+from feedback_pipeline.finetune.content.schema_text import SchemaText
+from feedback_pipeline.finetune.publishing.release import ReleaseResult
+from feedback_pipeline.finetune.publishing.retention import prune
 from feedback_pipeline.schemas import STAGES, VERIFIED_FEEDBACK
 from feedback_pipeline.store import UserTexts
 from feedback_pipeline_tests.curation.samples import verified, verified_frame

@@ -13,7 +13,7 @@ from feedback_pipeline.definitions import defs
 from feedback_pipeline.defs.release_notice import dataset_release_sensor
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.retention import prune
+from feedback_pipeline.finetune.publishing.retention import prune
 from feedback_pipeline.settings import get_settings
 from feedback_pipeline_tests.finetune.fake_hub import TOKEN, Hub, fake_hub
 from feedback_pipeline_tests.finetune.webhooks import nobody_listens, webhook

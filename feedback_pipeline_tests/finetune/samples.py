@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from feedback_pipeline.finetune.selection import ReleasePolicy
+from feedback_pipeline.finetune.content.selection import ReleasePolicy
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 
 POLICY = ReleasePolicy(min_rating=4, validation_percent=10, test_percent=10)

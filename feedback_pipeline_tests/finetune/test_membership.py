@@ -9,8 +9,8 @@ import pytest
 from feedback_pipeline.finetune import membership as module
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.finetune.membership import DatasetMembership, DatasetVersion
-from feedback_pipeline.finetune.release import publish_release
-from feedback_pipeline.finetune.revocation import revoke_rows
+from feedback_pipeline.finetune.publishing.release import publish_release
+from feedback_pipeline.finetune.publishing.revocation import revoke_rows
 from feedback_pipeline_tests.finetune.samples import POLICY, deduped
 
 

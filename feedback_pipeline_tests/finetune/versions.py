@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.release import Surroundings, publish_release
-from feedback_pipeline.finetune.selection import ReleasePolicy
+from feedback_pipeline.finetune.content.selection import ReleasePolicy
+from feedback_pipeline.finetune.publishing.release import Surroundings, publish_release
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 from feedback_pipeline_tests.finetune.samples import POLICY
 

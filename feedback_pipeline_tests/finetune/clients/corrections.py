@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.prompts import DatabaseFacts, Prompts, read_templates
-from feedback_pipeline.finetune.release import Surroundings, publish_release
-from feedback_pipeline.finetune.schema_text import SchemaText
-from feedback_pipeline.finetune.selection import ReleasePolicy
+from feedback_pipeline.finetune.content.prompts import DatabaseFacts, Prompts, read_templates
+from feedback_pipeline.finetune.content.schema_text import SchemaText
+from feedback_pipeline.finetune.content.selection import ReleasePolicy
+from feedback_pipeline.finetune.publishing.release import Surroundings, publish_release
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 
 ROWS = 210
@@ -26,8 +26,10 @@ _TEN = 10
 
 
 def publish(root: Path, numbers: range = range(ROWS)) -> Release:
-    """Publish the corrections of these numbers as the next version of ``text2sql``; every third had a wrong answer, every sixth
-    had two."""
+    """Publish the corrections of these numbers as the next version of ``text2sql``.
+
+    Every third had a wrong answer, every sixth had two.
+    """
     table = pa.Table.from_pylist([_correction(number) for number in numbers], DEDUPED_FEEDBACK)
     result = publish_release(ReleaseCatalog(str(root)), "text2sql", table, _POLICY, Surroundings(prompts=_PROMPTS))
     assert result.release is not None

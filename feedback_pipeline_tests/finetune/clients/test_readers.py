@@ -13,11 +13,11 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_pipeline.finetune.configs import CONFIGS
-from feedback_pipeline.finetune.opened import open_release
-from feedback_pipeline.finetune.prompts import Prompts
-from feedback_pipeline.finetune.pull import pull
-from feedback_pipeline.finetune.verify import check_release
+from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.prompts import Prompts
+from feedback_pipeline.finetune.reading.opened import open_release
+from feedback_pipeline.finetune.reading.pull import pull
+from feedback_pipeline.finetune.reading.verify import check_release
 from feedback_pipeline_tests.finetune.clients.corrections import publish
 
 NAMES = [config.name for config in CONFIGS]

@@ -17,9 +17,9 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 from typer.testing import CliRunner
 
 from feedback_pipeline.cli import app
-from feedback_pipeline.finetune.configs import CONFIGS, PROVENANCE
-from feedback_pipeline.finetune.opened import OpenedRelease, open_release
-from feedback_pipeline.finetune.pull import pull
+from feedback_pipeline.finetune.content.configs import CONFIGS, PROVENANCE
+from feedback_pipeline.finetune.reading.opened import OpenedRelease, open_release
+from feedback_pipeline.finetune.reading.pull import pull
 from feedback_pipeline_tests.finetune.clients.guide import README, blocks
 from feedback_pipeline_tests.finetune.clients.tiny_model import save_causal_model, save_encoder
 from feedback_pipeline_tests.finetune.file_server import serving

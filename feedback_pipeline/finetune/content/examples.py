@@ -1,0 +1,132 @@
+"""Where the rows of a release come from: a table in memory, or one stored as Parquet that is never held as a whole."""
+
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from feedback_pipeline.finetune.content.rows import dataset_rows
+from feedback_pipeline.tables.files import filesystem
+
+_BATCH_ROWS = 32_768
+_NOT_RELEASED = ("canonical_question", "canonical_sql")
+"""Columns of examples that no row is made of."""
+
+
+class RowBatches(Protocol):
+    """DATASET_ROWS in the order of ``row_id``, which may be read more than once."""
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time."""
+        ...
+
+
+class Examples(RowBatches, Protocol):
+    """Examples, schemas.DEDUPED_FEEDBACK, that give the rows of a dataset in the order of ``example_id``."""
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of all examples."""
+        ...
+
+
+class TableRows:
+    """DATASET_ROWS in memory, in any order."""
+
+    def __init__(self, table: pa.Table):
+        self._table = table.sort_by("row_id")
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time."""
+        for start in range(0, self._table.num_rows, _BATCH_ROWS):
+            yield self._table.slice(start, _BATCH_ROWS)
+
+
+class TableExamples:
+    """Examples in memory, in any order."""
+
+    def __init__(self, table: pa.Table):
+        self._table = table.sort_by("example_id")
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of all examples."""
+        return self._table.select(list(names))
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time."""
+        for start in range(0, self._table.num_rows, _BATCH_ROWS):
+            yield dataset_rows(self._table.slice(start, _BATCH_ROWS))
+
+
+class StoredExamples:
+    """Examples in a Parquet file, local or remote, which must be ordered by ``example_id``.
+
+    ``rated`` are answers to their questions that users rated down: ``example_id``, ``rated_down``, ``rated_in``.
+    """
+
+    def __init__(self, path: str, rated: pa.Table | None = None):
+        self._path = path
+        self._rated = rated
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of all examples. Raises ValueError where the rows are in another order."""
+        fs, inner = filesystem(self._path)
+        with fs.open(inner, "rb") as file:
+            table = pq.read_table(file, columns=list(names))
+        ids = pa.chunked_array(table["example_id"]).combine_chunks()
+        if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+            raise ValueError(f"the rows of {self._path} are not ordered by example_id")
+        return table
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time."""
+        fs, inner = filesystem(self._path)
+        with fs.open(inner, "rb") as file:
+            stored = pq.ParquetFile(file)
+            needed = [name for name in stored.schema_arrow.names if name not in _NOT_RELEASED]
+            for batch in stored.iter_batches(_BATCH_ROWS, columns=needed):
+                yield dataset_rows(self._with_ratings(pa.Table.from_batches([batch])))
+
+    def _with_ratings(self, examples: pa.Table) -> pa.Table:
+        if self._rated is None or not self._rated.num_rows:
+            return examples
+        places = pc.index_in(examples["example_id"], value_set=self._rated["example_id"].combine_chunks())
+        for name in ("rated_down", "rated_in"):
+            lists = self._rated[name].take(places).combine_chunks()
+            examples = examples.append_column(name, pc.fill_null(lists, pa.scalar([], lists.type)))
+        return examples
+
+
+@dataclass(frozen=True)
+class KeptRows:
+    """The rows of a release: those of ``rows`` that ``kept`` tells (booleans), numbered from 0.
+
+    ``difficulty`` is told of each, where it is known already: it is the same for all who read them.
+    """
+
+    rows: RowBatches
+    kept: np.ndarray
+    difficulty: pa.Array | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return int(self.kept.sum())
+
+    def batches(self) -> Iterator[tuple[slice, pa.Table]]:
+        """Yield rows, some at a time, with their numbers."""
+        read = numbered = 0
+        for batch in self.rows.batches():
+            mask = self.kept[read : read + batch.num_rows]
+            read += batch.num_rows
+            some = batch if mask.all() else batch.filter(pa.array(mask))
+            numbers = slice(numbered, numbered + some.num_rows)
+            if self.difficulty is not None:
+                some = some.append_column("difficulty", self.difficulty.slice(numbered, some.num_rows))
+            yield numbers, some
+            numbered += some.num_rows

@@ -1,0 +1,1 @@
+"""Telling the world of new versions: webhooks and the Hugging Face hub."""
