@@ -12,7 +12,7 @@ from feedback_pipeline.finetune.content.selection import DROPPED_ROWS, ReleasePo
 from feedback_pipeline.finetune.publishing.leakage import measure_leakage
 from feedback_pipeline.finetune.publishing.release import ReleaseResult, Report, Surroundings, publish_release, silently
 from feedback_pipeline.finetune.publishing.retention import prune
-from feedback_pipeline.ratings import ASKED, rated_answers
+from feedback_pipeline.ratings import rated_answers
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store, databases_by_id, ids_by_status
@@ -67,8 +67,7 @@ def _examples(store: Store, settings: Settings) -> Examples:
     stored = StageTables(settings.storage_root).describe("deduped_feedback")
     if stored is None:
         return TableExamples(DEDUPED_FEEDBACK.empty_table())
-    asked = StoredExamples(stored.path).columns(ASKED)
-    return StoredExamples(stored.path, rated_answers(store, settings, asked))
+    return StoredExamples(stored.path, rated_answers(store, settings, StoredExamples(stored.path).columns))
 
 
 def _surroundings(store: Store, settings: Settings) -> Surroundings:

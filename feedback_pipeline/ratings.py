@@ -3,7 +3,7 @@
 Brings together ``curation`` (the rules), ``store`` (whose word still counts) and ``tables``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from feedback_pipeline.checking import checker_from
 from feedback_pipeline.curation.checks import ENDORSING_RATING
 from feedback_pipeline.curation.cleaning import clean_sql
-from feedback_pipeline.curation.rated_answers import Rating, Reader, ReadSql, rated_down
+from feedback_pipeline.curation.rated_answers import RATED_ANSWERS, Rating, Reader, ReadSql, rated_down
 from feedback_pipeline.curation.sql import PARSER_FAULTS, SqlError, canonical, parse_query
 from feedback_pipeline.schemas import CHECKED_FEEDBACK, RAW_INTERACTIONS
 from feedback_pipeline.settings import Settings
@@ -26,17 +26,17 @@ _COUNTING = ("pending", "verified", "applied")
 _THUMB_UP = 1
 
 
-def rated_answers(store: Store, settings: Settings, examples: pa.Table) -> pa.Table:
+def rated_answers(store: Store, settings: Settings, examples: Callable[[Sequence[str]], pa.Table]) -> pa.Table:
     """Return the answers to the questions of ``examples`` that users rated down (rated_answers.RATED_ANSWERS).
 
     Args:
         store: where the dialects of databases and the status of feedback stand.
         settings: the storage root, and which rating is a good one.
-        examples: the columns ASKED.
+        examples: reads columns of schemas.DEDUPED_FEEDBACK, where there are any ratings.
     """
     tables = StageTables(settings.storage_root)
     ratings = [*_thumbs(tables), *_stars(tables, store, settings.min_rating)]
-    return rated_down(examples, ratings, _reader(store, settings))
+    return rated_down(examples(ASKED), ratings, _reader(store, settings)) if ratings else RATED_ANSWERS.empty_table()
 
 
 def _thumbs(tables: StageTables) -> Iterator[Rating]:

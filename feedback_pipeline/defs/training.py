@@ -15,7 +15,7 @@ two are a failure."""
 
 
 @dg.asset(
-    deps=["deduped_feedback", "verified_feedback"],
+    deps=["deduped_feedback", "verified_feedback", "raw_interactions"],
     kinds={"parquet", "huggingface"},
     group_name="training",
     owners=["team:data-engineering"],

@@ -12,6 +12,10 @@ from feedback_pipeline.finetune.content.rows import SPLITS, encoded_rows, row_ke
 
 _TRAIN, _VALIDATION, _TEST = range(len(SPLITS))
 _DEVIATIONS = 3.0
+KEYED_BY = ("example_id", "database_id", "canonical_question", "sql_skeleton")
+"""The columns of schemas.DEDUPED_FEEDBACK that rows are recognised by."""
+
+_ROWS_AT_ONCE = 65_536
 _HASH_KEY = "feedback dataset"
 """Key of the hash, 16 characters; another one forgets which questions and skeletons were held out."""
 _FEWEST_FOR_SHARES = 100
@@ -34,7 +38,7 @@ class Keys:
 
 
 def keys_of(examples: pa.Table) -> Keys:
-    """Return the keys of schemas.DEDUPED_FEEDBACK; those of questions and skeletons are SipHash, as pandas has it."""
+    """Return the keys of examples (KEYED_BY); those of questions and skeletons are SipHash, as pandas has it."""
     database = examples["database_id"]
     return Keys(
         row_keys(examples["example_id"]),
@@ -47,8 +51,11 @@ def _key(*columns: pa.ChunkedArray) -> np.ndarray:
     # Trainers need no pandas for what else is here.
     from pandas.util import hash_array
 
-    texts = encoded_rows(list(columns)).to_numpy(zero_copy_only=False)
-    return hash_array(texts, hash_key=_HASH_KEY, categorize=False)  # pyright: ignore[reportCallIssue] - lazily bound
+    parts = [np.zeros(0, np.uint64)]
+    for start in range(0, len(columns[0]), _ROWS_AT_ONCE):
+        texts = encoded_rows([column.slice(start, _ROWS_AT_ONCE) for column in columns]).to_numpy(zero_copy_only=False)
+        parts.append(hash_array(texts, hash_key=_HASH_KEY, categorize=False))  # pyright: ignore[reportCallIssue]
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,11 @@ def split_of(name: str, validation_percent: int, test_percent: int) -> int:
 
 
 def _splits_of(names: pa.Array, validation_percent: int, test_percent: int) -> np.ndarray:
-    heads = b"".join([hashlib.sha256(name.encode()).digest()[:8] for name in names.to_pylist()])
+    heads = b"".join(
+        hashlib.sha256(name.encode()).digest()[:8]
+        for start in range(0, len(names), _ROWS_AT_ONCE)
+        for name in names.slice(start, _ROWS_AT_ONCE).to_pylist()
+    )
     bucket = np.frombuffer(heads, ">u8") % 100
     held_out = np.where(bucket < test_percent + validation_percent, _VALIDATION, _TRAIN)
     return np.where(bucket < test_percent, _TEST, held_out)

@@ -7,6 +7,7 @@ anything has changed, for the files.
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +23,13 @@ from feedback_pipeline.finetune.content.rows import (
     content_digest,
     fingerprints,
     lists_filled,
+    moments,
 )
 from feedback_pipeline.finetune.content.selection import DROPPED_ROWS, SELECTED_BY, ReleasePolicy, select
-from feedback_pipeline.finetune.content.splits import Keys, assign_splits, group_numbers, keys_of, split_facts
+from feedback_pipeline.finetune.content.splits import KEYED_BY, Keys, assign_splits, group_numbers, keys_of, split_facts
 from feedback_pipeline.finetune.publishing.leakage import Leakage
 from feedback_pipeline.finetune.publishing.version import Draft, rendering_of, write_version
 from feedback_pipeline.tables.publishing import only_publisher
-
-_PLANNED_BY = ("example_id", "database_id", "canonical_question", "sql_skeleton", "cluster_id", "wrong_sql")
 
 Report = Callable[[str, int, int], None]
 """Told (what is being done, rows done, rows in all)."""
@@ -112,42 +112,51 @@ def _draft(
     around: Surroundings,
     report: Report,
 ) -> Draft:
-    """Decide what is in the version and which split each row is in; nothing is written."""
-    columns = examples.columns(sorted({*SELECTED_BY, *_PLANNED_BY, *BALANCED_BY}))
-    selection = select(columns, policy, in_use=around.in_use, user_of=around.user_of)
-    chosen = columns.filter(pa.array(selection.kept))
-    del columns
+    """Decide what is in the version and which split each row is in; nothing is written.
+
+    Columns are read when they are needed and let go, so that few of them are in memory at a time.
+    """
+    selection = select(examples.columns(SELECTED_BY), policy, in_use=around.in_use, user_of=around.user_of)
+
+    def chosen(*names: str) -> pa.Table:
+        columns = examples.columns(names)
+        return columns if selection.kept.all() else columns.filter(pa.array(selection.kept))
+
     record = catalog.record_of(parent) if parent else None
-    with ThreadPoolExecutor(1) as pool:
-        # Arrow counts while Python hashes.
-        composition = pool.submit(made_of, chosen)
-        keys, splits = _placed(chosen, policy, record)
-        made = composition.result()
+    made = made_of(chosen(*BALANCED_BY))
+    keys, splits, facts = _placed(chosen, policy, record)
     rows = KeptRows(examples, selection.kept, made.difficulty)
     # The first version needs them only to be found again: they are made while it is written.
     prints = _all_fingerprints(rows, report) if parent else np.zeros((len(rows), FINGERPRINT_BYTES), np.uint8)
-    prompts = around.prompts.about(chosen["database_id"].unique().to_pylist())
+    databases = chosen("database_id")["database_id"].combine_chunks().dictionary_encode()
+    prompts = around.prompts.about(databases.dictionary.to_pylist())
     return Draft(
         rows=rows,
         record=Record(keys, splits, np.zeros(len(splits), np.int32), prints),
-        different=lists_filled(chosen["wrong_sql"]),
-        databases=chosen["database_id"].combine_chunks().dictionary_encode(),
+        verified_at=moments(chosen("verified_at")["verified_at"]),
+        different=lists_filled(chosen("wrong_sql")["wrong_sql"]),
+        databases=databases,
         prompts=prompts,
         thresholds=asdict(policy),
         digest=content_digest(prints, splits, rendering_of(prompts)) if parent else None,
         dropped=pa.concat_tables([around.dropped_earlier, selection.dropped]),
         parent=parent,
         parent_record=record,
-        facts={"splits": split_facts(splits, chosen["cluster_id"], asdict(policy)), "balance": made.balance},
+        facts={"splits": facts, "balance": made.balance},
     )
 
 
-def _placed(chosen: pa.Table, policy: ReleasePolicy, record: Record | None) -> tuple[Keys, np.ndarray]:
-    """Return the keys of each row, and its split as its place in SPLITS."""
-    keys, (groups, names) = keys_of(chosen), group_numbers(chosen["cluster_id"])
-    known = record.remembered(keys) if record else np.full(chosen.num_rows, -1, np.int8)
+def _placed(
+    chosen: Callable[..., pa.Table], policy: ReleasePolicy, record: Record | None
+) -> tuple[Keys, np.ndarray, dict[str, Any]]:
+    """Return the keys of each row, its split as its place in SPLITS, and what the manifest tells of the splits."""
+    keys = keys_of(chosen(*KEYED_BY))
+    clusters = chosen("cluster_id")["cluster_id"]
+    groups, names = group_numbers(clusters)
+    known = record.remembered(keys) if record else np.full(len(groups), -1, np.int8)
     percents = {"validation_percent": policy.validation_percent, "test_percent": policy.test_percent}
-    return keys, assign_splits(groups, names, known, **percents)
+    splits = assign_splits(groups, names, known, **percents)
+    return keys, splits, split_facts(splits, clusters, asdict(policy))
 
 
 def _without_leakage(draft: Draft, examples: Examples, leakage_of: Callable[[pa.Table, np.ndarray], Leakage]) -> Draft:

@@ -20,6 +20,7 @@ from feedback_pipeline.finetune.content.rows import (
     content_digest,
     fingerprints,
     lists_filled,
+    moments,
     row_keys,
 )
 from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
@@ -131,6 +132,7 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) ->
     draft = Draft(
         rows=KeptRows(TableRows(kept), np.ones(kept.num_rows, bool)),
         record=Record(known.keys, known.splits, known.shards, prints),
+        verified_at=moments(kept["verified_at"]),
         different=lists_filled(kept["wrong_sql"]),
         databases=kept["database_id"].combine_chunks().dictionary_encode(),
         prompts=prompts,

@@ -82,16 +82,25 @@ def _path(config: Config, split: str, shown: Sequence[bool], place: int) -> str:
     return f"{config.name}/{split}-{sum(shown[:place]):05d}-of-{sum(shown):05d}.parquet"
 
 
-def made_from(config: Config, shard: Shard, prints: np.ndarray, prompts: Prompts) -> str:
+@dataclass(frozen=True)
+class RowFacts:
+    """What tells rows apart, of all rows: ``rows.fingerprints``, and ``rows.moments``, which those leave out."""
+
+    prints: np.ndarray
+    verified_at: np.ndarray
+
+
+def made_from(config: Config, shard: Shard, facts: RowFacts, prompts: Prompts) -> str:
     """Return what identifies the content of a shard's file: equal ones have equal bytes.
 
     Args:
         config: of the file.
         shard: whose file it is.
-        prints: fingerprints of all rows.
+        facts: of all rows.
         prompts: what it is rendered with.
     """
-    content = hashlib.sha256(prints[shard.rows].tobytes()).hexdigest()
+    told = facts.prints[shard.rows].tobytes() + facts.verified_at[shard.rows].astype("<i8").tobytes()
+    content = hashlib.sha256(told).hexdigest()
     parts: list[Any] = [RENDERING_VERSION, config.name, str(config.schema), content]
     if config.name != "default":
         parts += [prompts.templates.sha256, shard.about]
@@ -105,7 +114,7 @@ class ShardWriter:
     Attributes:
         staged: the version in the making.
         prompts: what configs are rendered with.
-        prints: fingerprints of all rows; where they are not known yet, they are filled in on the way.
+        facts: of all rows; fingerprints that are not known yet are filled in on the way.
         prints_known: whether they are.
         former_folder: the parent's folder.
         former: the parent's files by what they were made from.
@@ -114,7 +123,7 @@ class ShardWriter:
 
     staged: StagedVersion
     prompts: Prompts
-    prints: np.ndarray
+    facts: RowFacts
     prints_known: bool = True
     former_folder: str = ""
     former: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -127,7 +136,7 @@ class ShardWriter:
     def _reused(self, shard: Shard, file: ShardFile) -> bool:
         if not self.former:
             return False
-        source = made_from(file.config, shard, self.prints, self.prompts)
+        source = made_from(file.config, shard, self.facts, self.prompts)
         former = self.former.get(source)
         if former is None:
             return False
@@ -140,11 +149,11 @@ class ShardWriter:
     def write(self, shard: Shard, files: list[ShardFile], rows: pa.Table) -> None:
         """Render and write files of one shard; ``rows`` are its DATASET_ROWS. Raises StorageError."""
         if not self.prints_known:
-            self.prints[shard.rows] = fingerprints(rows)
+            self.facts.prints[shard.rows] = fingerprints(rows)
         asked = Asked(rows, self.prompts)
         for file in files:
             rendered = file.config.show(asked)
-            noted = _noted(file, rendered.num_rows, made_from(file.config, shard, self.prints, self.prompts))
+            noted = _noted(file, rendered.num_rows, made_from(file.config, shard, self.facts, self.prompts))
             self.staged.write(file.path, parquet_bytes(rendered, SHARD_ROWS, REPEATING), **noted)
 
 

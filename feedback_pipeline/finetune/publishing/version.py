@@ -19,6 +19,7 @@ from feedback_pipeline.finetune.publishing.card import dataset_card
 from feedback_pipeline.finetune.publishing.layout import lay_out
 from feedback_pipeline.finetune.publishing.shard_files import (
     Report,
+    RowFacts,
     Shard,
     ShardWriter,
     made_from,
@@ -45,6 +46,7 @@ class Draft:
     Attributes:
         rows: its rows.
         record: keys, splits and fingerprints of the rows, in their order; shards are not known yet.
+        verified_at: when each row was (``rows.moments``).
         different: which rows have a wrong SQL that was seen to give other results.
         databases: the database of each row.
         prompts: what configs are rendered with.
@@ -58,6 +60,7 @@ class Draft:
 
     rows: KeptRows
     record: Record
+    verified_at: np.ndarray
     different: np.ndarray
     databases: pa.DictionaryArray
     prompts: Prompts
@@ -89,7 +92,12 @@ def write_version(
         former = {file["made_from"]: file for file in parent_files if file.get("made_from")}
         folder = draft.parent.path if draft.parent else ""
         writer = ShardWriter(
-            staging, draft.prompts, numbered.prints, draft.digest is not None, folder, former if draft.digest else {}
+            staging,
+            draft.prompts,
+            RowFacts(numbered.prints, draft.verified_at),
+            draft.digest is not None,
+            folder,
+            former if draft.digest else {},
         )
         write_shards(shards, draft.rows, writer, report)
         if not shards:
@@ -143,11 +151,11 @@ def _rows_to_gather(draft: Draft, layouts: list[list[np.ndarray]]) -> int:
     """Return the rows of shards that the parent does not have as they are."""
     shards = shards_of(layouts, draft.different, draft.databases, draft.prompts)
     known = {file.get("made_from") for file in draft.parent.manifest["files"]} if draft.parent else set()
-    prints = draft.record.prints
+    facts = RowFacts(draft.record.prints, draft.verified_at)
     return sum(
         len(shard.rows)
         for shard in shards
-        if any(made_from(file.config, shard, prints, draft.prompts) not in known for file in shard.files)
+        if any(made_from(file.config, shard, facts, draft.prompts) not in known for file in shard.files)
     )
 
 
