@@ -19,7 +19,7 @@ from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store, ids_by_status
 from feedback_pipeline.tables.stages import StageTables
 
-ASKED = ("example_id", "database_id", "canonical_question", "canonical_sql", "generated_sql")
+ASKED = ("example_id", "database_id", "canonical_question", "canonical_sql", "generated_sql", "wrong_sql")
 """The columns of schemas.DEDUPED_FEEDBACK that ratings are held against."""
 
 _COUNTING = ("pending", "verified", "applied")

@@ -10,6 +10,7 @@ more users rated the answer down than up.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,7 +67,7 @@ def rated_down(examples: pa.Table, ratings: Iterable[Rating], read: Reader) -> p
     """Return, as RATED_ANSWERS ordered by example_id, the answers that users rated down.
 
     Args:
-        examples: example_id, database_id, canonical_question, canonical_sql and generated_sql.
+        examples: example_id, database_id, canonical_question, canonical_sql, generated_sql and wrong_sql.
         ratings: in any order; a user's last rating of an answer counts.
         read: cleans and reads an answer.
     """
@@ -84,10 +85,11 @@ def rated_down(examples: pa.Table, ratings: Iterable[Rating], read: Reader) -> p
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["example_id"]), RATED_ANSWERS)
 
 
-def _known(example: Mapping[str, str | None], read: Reader) -> set[str]:
-    """Return the canonical forms that need no rating: the verified answer, and the mistake known by other means."""
-    generated = read(str(example["database_id"]), example["generated_sql"]) if example["generated_sql"] else None
-    return {str(example["canonical_sql"]), *([generated.canonical] if generated else [])}
+def _known(example: Mapping[str, Any], read: Reader) -> set[str]:
+    """Return the canonical forms that need no rating: the verified answer, and the mistakes known by other means."""
+    mistakes = {example["generated_sql"], *example["wrong_sql"]} - {None}
+    readings = (read(example["database_id"], mistake) for mistake in mistakes)
+    return {example["canonical_sql"], *(reading.canonical for reading in readings if reading)}
 
 
 def _outvoted(ratings: list[Rating], known: set[str], read: Reader) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ def found(*ratings: Rating, generated: str | None = None) -> list[tuple[list[str
                 "canonical_question": "how many",
                 "canonical_sql": "select 1",
                 "generated_sql": generated,
+                "wrong_sql": ["select 9"],
             }
         ],
         schema=pa.schema(
@@ -29,6 +30,7 @@ def found(*ratings: Rating, generated: str | None = None) -> list[tuple[list[str
                 pa.field(name, pa.string())
                 for name in ("example_id", "database_id", "canonical_question", "canonical_sql", "generated_sql")
             ]
+            + [pa.field("wrong_sql", pa.list_(pa.string()))]
         ),
     )
     table = rated_down(examples, ratings, read)
@@ -46,6 +48,7 @@ def test_the_verified_answer_is_never_unwanted():
 
 def test_the_mistake_known_already_is_not_told_twice():
     assert found(rating("SELECT 2"), generated="select 2") == []
+    assert found(rating("SELECT 9")) == []
 
 
 def test_users_who_disagree_cancel_each_other():
