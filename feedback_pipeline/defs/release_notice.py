@@ -51,7 +51,8 @@ def push_to_hub() -> None:
 
 
 @dg.sensor(
-    job=push_to_hub,
+    # By name: Dagster makes a sensor anew for a job of ops, with a parameter that it warns of itself.
+    job_name=push_to_hub.name,
     minimum_interval_seconds=_SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
