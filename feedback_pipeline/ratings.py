@@ -41,7 +41,10 @@ def rated_answers(store: Store, settings: Settings, examples: Callable[[Sequence
 
 def _thumbs(tables: StageTables) -> Iterator[Rating]:
     """Yield the thumbs on SQL answers; the same interaction may stand in the tables of several days."""
-    columns = ("interaction_id", "kind", "database_id", "natural_query", "output", "user_hash", "feedback")
+    columns = (
+        *("interaction_id", "kind", "database_id", "natural_query", "output", "user_hash", "feedback"),
+        *("rated_at", "created_at"),
+    )
     frame = tables.read("raw_interactions", RAW_INTERACTIONS).select(*columns)
     rated = frame.to_arrow().filter(
         (pc.field("kind") == "text2sql")
@@ -51,12 +54,16 @@ def _thumbs(tables: StageTables) -> Iterator[Rating]:
     )
     for row in rated.to_pylist():
         good, where = row["feedback"] == _THUMB_UP, str(row["interaction_id"])
-        yield Rating(row["database_id"], row["natural_query"], row["output"], row["user_hash"], good, where)
+        at = row["rated_at"] or row["created_at"]
+        yield Rating(row["database_id"], row["natural_query"], row["output"], row["user_hash"], good, where, at)
 
 
 def _stars(tables: StageTables, store: Store, min_rating: int) -> Iterator[Rating]:
     """Yield the ratings of users who corrected nothing, where nobody has rejected or withdrawn them."""
-    columns = ("feedback_id", "database_id", "safe_question", "generated_sql", "corrected_sql", "rating", "user_hash")
+    columns = (
+        *("feedback_id", "database_id", "safe_question", "generated_sql", "corrected_sql", "rating", "user_hash"),
+        "created_at",
+    )
     frame = tables.read("checked_feedback", CHECKED_FEEDBACK).select(*columns)
     rated = frame.to_arrow().filter(
         pc.field("rating").is_valid() & pc.field("generated_sql").is_valid() & pc.field("corrected_sql").is_null()
@@ -66,7 +73,7 @@ def _stars(tables: StageTables, store: Store, min_rating: int) -> Iterator[Ratin
         good, bad = row["rating"] >= ENDORSING_RATING, row["rating"] < min_rating
         if row["feedback_id"] in counting and (good or bad):
             asked = (row["database_id"], row["safe_question"], row["generated_sql"])
-            yield Rating(*asked, row["user_hash"], good, row["feedback_id"])
+            yield Rating(*asked, row["user_hash"], good, row["feedback_id"], row["created_at"])
 
 
 def _reader(store: Store, settings: Settings) -> Reader:

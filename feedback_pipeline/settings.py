@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         description="Folder of the prompt templates of datasets; default: those that come with the package.",
     )
     prompt_schema_chars: int = Field(
-        default=6_000, ge=100, description="Longer database schemas are pruned in the prompts of datasets."
+        default=6_000, ge=100, le=50_000, description="Longer database schemas are pruned in the prompts of datasets."
     )
     vector_index_min_rows: int = Field(
         default=100_000, ge=256, description="Rows of one database from which an approximate vector index is built."

@@ -24,6 +24,8 @@ _TEAM = ""
 _UNITS = 10**9
 """Weights are summed as whole billionths: sums of floats would depend on the order of rows."""
 _MOST_VOICES = 10**9
+MOST_MISTAKES = 5
+"""Wrong answers kept of one question, the earliest: whoever submits hundreds shall not fill a dataset with them."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ def _listed_mistakes(mistakes: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
         first: dict[str, str] = {}
         for mistake in sorted(one or (), key=lambda mistake: mistake["order"]):
             first.setdefault(mistake["sql"], mistake["difference"])
-        wrong.append(list(first))
-        seen.append(list(first.values()))
+        wrong.append(list(first)[:MOST_MISTAKES])
+        seen.append(list(first.values())[:MOST_MISTAKES])
     return pa.array(wrong, pa.list_(pa.string())), pa.array(seen, pa.list_(pa.string()))
 
 

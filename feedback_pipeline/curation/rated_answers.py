@@ -10,6 +10,7 @@ more users rated the answer down than up.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,9 @@ RATED_ANSWERS = pa.schema(
 )
 """The wrong answers to the question of an example, and the interactions or feedback in which users rated them down."""
 
+MOST_RATED_DOWN = 5
+"""Answers kept of one question, those that most users rated down: one user shall not fill a dataset with them."""
+
 _TEAM = ""
 """Stands for whoever rates without a user: together they have one voice."""
 
@@ -40,7 +44,8 @@ class Rating:
         sql: the answer.
         user: hash of the user, None where there is none.
         good: rated up, else down.
-        rated_in: the interaction or feedback it was given in; later ones sort behind earlier ones.
+        rated_in: the interaction or feedback it was given in.
+        at: when.
     """
 
     database_id: str
@@ -49,6 +54,7 @@ class Rating:
     user: str | None
     good: bool
     rated_in: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,15 @@ def rated_down(examples: pa.Table, ratings: Iterable[Rating], read: Reader) -> p
         read: cleans and reads an answer.
     """
     asked: dict[tuple[str, str], list[Rating]] = defaultdict(list)
-    for rating in sorted(ratings, key=lambda rating: rating.rated_in):
+    for rating in sorted(ratings, key=lambda rating: (rating.at, rating.rated_in)):
         asked[rating.database_id, canonical_question(rating.question)].append(rating)
     questions = pa.array(sorted({question for _, question in asked}), pa.string())
     rows = []
     for example in examples.filter(pc.is_in(examples["canonical_question"], value_set=questions)).to_pylist():
         given = asked.get((example["database_id"], example["canonical_question"]), [])
         if wrong := _outvoted(given, _known(example, read), read):
-            texts = sorted(wrong)
+            texts = sorted(wrong, key=lambda text: (-len(wrong[text]), text))[:MOST_RATED_DOWN]
+            texts.sort()
             origins = sorted({origin for text in texts for origin in wrong[text]})
             rows.append({"example_id": example["example_id"], "rated_down": texts, "rated_in": origins})
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["example_id"]), RATED_ANSWERS)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from glob import escape
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,10 @@ from feedback_pipeline.finetune.content.rows import DATASET_ROWS
 from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, uncached, write_json
 
 _VERSION = re.compile(r"v(\d+)")
+_NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*")
 _REFERENCE = re.compile(r"(?P<name>[\w.-]+)(?:@v?(?P<version>\d+|latest))?")
+_REQUIRED = ("digest", "rows", "files", "thresholds")
+
 PROMPTS_FILE = "prompts.json"
 
 _CANONICAL = ("default/", "data/")
@@ -31,6 +35,12 @@ class RevokedReleaseError(LookupError):
 
 class DamagedReleaseError(RuntimeError):
     """A manifest cannot be read; the text names it."""
+
+
+def require_name(name: str) -> None:
+    """Raise ValueError where ``name`` cannot be that of a dataset: it names a folder, and is part of references."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot name a dataset; use letters, digits, _ and -, and dots inside")
 
 
 def read_data(path: str, columns: list[str] | None = None) -> pa.Table:
@@ -96,34 +106,53 @@ class ReleaseCatalog:
     def names(self) -> list[str]:
         """Return the names of all released datasets."""
         fs, inner = uncached(self.root)
-        return sorted({str(path).split("/")[-3] for path in fs.glob(f"{inner}/*/v*/manifest.json")})
+        return sorted({str(path).split("/")[-3] for path in fs.glob(f"{escape(inner)}/*/v*/manifest.json")})
 
     def versions(self, name: str) -> list[int]:
         """Return the published version numbers of a dataset, in order."""
         fs, inner = uncached(f"{self.root}/{name}")
-        folders = (str(path).split("/")[-2] for path in fs.glob(f"{inner}/v*/manifest.json"))
+        folders = (str(path).split("/")[-2] for path in fs.glob(f"{escape(inner)}/v*/manifest.json"))
         return sorted(int(match.group(1)) for folder in folders if (match := _VERSION.fullmatch(folder)))
 
     def latest(self, name: str) -> Release | None:
         """Return the version ``latest`` points at, the newest if that is lost or revoked, None before the first."""
+        version = self._pointed_at(name)
+        pointed = self._read(name, version) if version else None
+        return pointed if pointed and not pointed.revoked else self.newest(name)
+
+    def _pointed_at(self, name: str) -> int | None:
+        """Return the version that the pointer names, None where it is lost or damaged."""
         try:
             pointer = read_json(self._pointer_path(name))
         except ValueError:
-            pointer = None
-        pointed = self._read(name, pointer["version"]) if pointer else None
-        return pointed if pointed and not pointed.revoked else self.newest(name)
+            return None
+        version = pointer.get("version") if isinstance(pointer, dict) else None
+        return version if isinstance(version, int) else None
 
     def newest(self, name: str) -> Release | None:
         """Return the highest version that is not revoked: ``latest``, unless a publisher died just before moving it."""
-        return next((release for release in reversed(self.releases(name)) if not release.revoked), None)
+        numbers = reversed(self.versions(name))
+        releases = (release for number in numbers if (release := self._read(name, number)))
+        return next((release for release in releases if not release.revoked), None)
 
     def releases(self, name: str) -> list[Release]:
         """Return all versions of a dataset in order, revoked ones too."""
         return [release for number in self.versions(name) if (release := self._read(name, number))]
 
     def next_version(self, name: str) -> int:
-        """Return the number of the next version."""
-        return max(self.versions(name), default=0) + 1
+        """Return the number of the next version.
+
+        Raises:
+            DamagedReleaseError: the newest version has lost its manifest, so nobody knows which rows it held out.
+        """
+        newest, pointed = max(self.versions(name), default=0), self._pointed_at(name) or 0
+        if pointed > newest:
+            raise DamagedReleaseError(
+                f"{self.folder(name, pointed)} was published and has no manifest.json any more; restore it from a "
+                f"backup, or delete {self._pointer_path(name)} to go on from "
+                + (f"v{newest}" if newest else "nothing, with new splits")
+            )
+        return newest + 1
 
     def record_of(self, release: Release) -> Record:
         """Return the split, shard and fingerprint of each row that a dataset ever had, as a version of it knows them.
@@ -171,9 +200,10 @@ class ReleaseCatalog:
         release = self.look_up(reference)
         if release.revoked:
             instead = release.revoked["replaced_by"]
+            take = f"{release.name}@v{instead} or later" if instead else "a later version"
             raise RevokedReleaseError(
                 f"dataset {release.name} v{release.version} was revoked ({release.revoked['reason']}) and its data "
-                f"files are gone; take {release.name}@v{instead} or later"
+                f"files are gone; take {take}"
             )
         return release
 
@@ -211,6 +241,11 @@ class ReleaseCatalog:
             raise DamagedReleaseError(
                 f"{folder}/manifest.json is damaged ({error}); restore the version from a backup, or delete its folder"
             ) from error
+        if manifest is not None and (missing := [field for field in _REQUIRED if field not in manifest]):
+            raise DamagedReleaseError(
+                f"{folder}/manifest.json is damaged (it has no {missing[0]}); restore the version from a backup, or "
+                "delete its folder"
+            )
         return Release(name, version, folder, manifest) if manifest else None
 
     def write_manifest(self, release: Release, manifest: dict[str, Any]) -> None:

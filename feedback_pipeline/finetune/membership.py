@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from glob import escape
 from typing import Any, cast
 
 import numpy as np
@@ -119,7 +120,7 @@ class DatasetMembership:
     def _manifests(self) -> dict[DatasetVersion, tuple[str, str]]:
         """Return folder and state of the manifest of each version; the state changes when the manifest does."""
         fs, inner = filesystem(self._catalog.root)
-        found = cast(dict[str, Any], fs.glob(f"{inner}/*/v*/manifest.json", detail=True))
+        found = cast(dict[str, Any], fs.glob(f"{escape(inner)}/*/v*/manifest.json", detail=True))
         listed: dict[DatasetVersion, tuple[str, str]] = {}
         for path, info in found.items():
             name, folder = path.split("/")[-3:-1]

@@ -1,8 +1,12 @@
 """Answers that users rated down: what counts, and what does not."""
 
+from datetime import UTC, datetime, timedelta
+
 import pyarrow as pa
 
-from feedback_pipeline.curation.rated_answers import RATED_ANSWERS, Rating, ReadSql, rated_down
+from feedback_pipeline.curation.rated_answers import MOST_RATED_DOWN, RATED_ANSWERS, Rating, ReadSql, rated_down
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def read(_database_id: str, sql: str) -> ReadSql | None:
@@ -10,7 +14,7 @@ def read(_database_id: str, sql: str) -> ReadSql | None:
 
 
 def rating(sql: str, user: str | None = "ana", good: bool = False, number: int = 1, question: str = "How many?"):
-    return Rating("shop", question, sql, user, good, f"{number:03d}")
+    return Rating("shop", question, sql, user, good, f"{number:03d}", START + timedelta(minutes=number))
 
 
 def found(*ratings: Rating, generated: str | None = None) -> list[tuple[list[str], list[str]]]:
@@ -79,3 +83,12 @@ def test_the_order_of_ratings_changes_nothing():
     ratings = [rating("SELECT 2", "ana", number=1), rating("select 2", "bob", number=2), rating("SELECT 5", number=3)]
 
     assert found(*ratings) == found(*reversed(ratings)) == [(["SELECT 2", "SELECT 5"], ["001", "002", "003"])]
+
+
+def test_one_user_adds_few_answers_to_a_question():
+    ratings = [rating(f"SELECT {number}", number=number) for number in range(100, 140)]
+
+    [(answers, _)] = found(*ratings, rating("SELECT 7", "bob", number=1), rating("SELECT 7", "eve", number=2))
+
+    assert len(answers) == MOST_RATED_DOWN
+    assert "SELECT 7" in answers

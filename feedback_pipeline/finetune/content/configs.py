@@ -34,6 +34,8 @@ PROVENANCE = pa.schema(
 REPEATING = ("database_id", "cluster_id", "schema_fingerprint", "evidence", "source", "difference", "difficulty")
 """Columns that Parquet's dictionaries make smaller; texts are smaller and quicker without."""
 
+_UNSEEN = "it gives other results"
+
 RENDERING_VERSION = 1
 """Counts changes of what is rendered from the same rows and templates."""
 
@@ -97,7 +99,7 @@ class Asked:
     def wrong(self) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Every wrong SQL that was seen to give other results: its row's number, itself, and what was seen."""
         wrong, seen = (self.rows[name].combine_chunks() for name in ("wrong_sql", "wrong_differences"))
-        return pc.list_parent_indices(wrong), wrong.flatten(), seen.flatten()
+        return pc.list_parent_indices(wrong), wrong.flatten(), pc.fill_null(seen.flatten(), _UNSEEN)
 
 
 def _default(asked: Asked) -> pa.Table:

@@ -68,7 +68,12 @@ class Record:
             (self.keys.question, keys.question),
             (self.keys.skeleton, keys.skeleton),
         )
-        found = [Remembered.of(known[known > 0], self.splits[known > 0]).look_up(asked) for known, asked in memories]
+        # Versions before format 2 know no question and no skeleton, which is 0 here.
+        told = [np.ones(len(self.splits), bool), self.keys.question > 0, self.keys.skeleton > 0]
+        found = [
+            Remembered.of(known[there], self.splits[there]).look_up(asked)
+            for (known, asked), there in zip(memories, told, strict=True)
+        ]
         return np.maximum.reduce(found)
 
     def places_of(self, row_keys: np.ndarray) -> np.ndarray:

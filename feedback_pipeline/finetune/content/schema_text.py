@@ -52,22 +52,52 @@ class SchemaText:
         if (whole := self.whole) is not None:
             return whole
         words = _stems(question)
-        ranked = sorted(self.schema or {}, key=lambda table: (-self._likeness(table, words), table))
-        return _text({table: (self.schema or {})[table] for table in self._fitting(ranked)})
+        ranked = sorted(self._stems_of, key=lambda table: (-self._likeness(table, words), table))
+        return "\n".join(line for _, line in sorted(self._fitting(ranked, words)))
 
     def _likeness(self, table: str, words: set[str]) -> float:
         """Return how many words of the question the table's names hold; its own name counts double."""
-        columns = {stem for column in (self.schema or {})[table] for stem in _stems(column)}
-        return 2 * len(_stems(table) & words) + len(columns & words)
+        named, columns = self._stems_of[table]
+        return 2 * len(named & words) + len(columns & words)
 
-    def _fitting(self, ranked: list[str]) -> list[str]:
-        chosen, room = [], self.max_chars
-        for table in ranked:
-            length = len(_line(table, (self.schema or {})[table])) + 1
+    @cached_property
+    def _stems_of(self) -> dict[str, tuple[set[str], set[str]]]:
+        """The stems of each table's name and of its columns: the same for all questions."""
+        return {
+            table: (_stems(table), {stem for column in columns for stem in _stems(column)})
+            for table, columns in (self.schema or {}).items()
+        }
+
+    @cached_property
+    def _lines(self) -> dict[str, str]:
+        return {table: _line(table, columns) for table, columns in (self.schema or {}).items()}
+
+    def _fitting(self, ranked: list[str], words: set[str]) -> list[tuple[str, str]]:
+        """Return the tables that fit with their lines; the best one is shown with some of its columns if need be."""
+        best = ranked[0]
+        chosen = [(best, self._cut(best, words))]
+        room = self.max_chars - len(chosen[0][1])
+        for table in ranked[1:]:
+            length = len(self._lines[table]) + 1
             if length <= room:
-                chosen.append(table)
+                chosen.append((table, self._lines[table]))
                 room -= length
-        return chosen or ranked[:1]
+        return chosen
+
+    def _cut(self, table: str, words: set[str]) -> str:
+        """Return a table with as many columns as fit, those that the question names first, in their own order."""
+        if len(self._lines[table]) <= self.max_chars:
+            return self._lines[table]
+        columns = (self.schema or {})[table]
+        wanted = sorted(columns, key=lambda name: not (_stems(name) & words))
+        shown, room = set(), self.max_chars - len(f"{table}(, …)")
+        for name in wanted:
+            length = len(f", {name} {columns[name]}")
+            if length > room:
+                break
+            shown.add(name)
+            room -= length
+        return _line(table, {name: kind for name, kind in columns.items() if name in shown})[:-1] + ", …)"
 
 
 def _text(schema: Schema) -> str:

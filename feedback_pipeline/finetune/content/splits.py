@@ -108,7 +108,8 @@ def assign_splits(
 def _too_large(groups: np.ndarray, percents: tuple[int, int]) -> np.ndarray:
     """Return which groups are larger than a held-out split is to be: one of them would leave little to train on."""
     sizes = np.bincount(groups)
-    return (len(groups) >= _FEWEST_FOR_SHARES) & (sizes > len(groups) * min(percents) / 100)
+    smallest = min((percent for percent in percents if percent), default=100)
+    return (len(groups) >= _FEWEST_FOR_SHARES) & (sizes > len(groups) * smallest / 100)
 
 
 def split_of(name: str, validation_percent: int, test_percent: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
+from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, require_name
 from feedback_pipeline.finetune.content.balance import BALANCED_BY, made_of
 from feedback_pipeline.finetune.content.examples import Examples, KeptRows, TableExamples
 from feedback_pipeline.finetune.content.prompts import Prompts, read_templates
@@ -82,10 +82,12 @@ def publish_release(
     """Release ``examples`` (schemas.DEDUPED_FEEDBACK) as the next version of dataset ``name``, if anything changed.
 
     Raises:
+        ValueError: the name has other signs than letters, digits, ``_``, ``-`` and dots inside.
         StorageError: the storage cannot be written; the previous version stays the latest and whole.
         DamagedReleaseError: the manifest or the record of the newest version cannot be read.
         LeakageError: rows in different splits are too much alike.
     """
+    require_name(name)
     if isinstance(examples, pa.Table):
         examples = TableExamples(examples)
     with only_publisher(f"{catalog.root}/{name}"):

@@ -3,14 +3,21 @@
 A published version never changes but in this one way: its data files go, its manifest stays and says so.
 """
 
-from collections.abc import Set
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from glob import escape
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data
+from feedback_pipeline.finetune.content import record as records
 from feedback_pipeline.finetune.content.balance import made_of
 from feedback_pipeline.finetune.content.examples import KeptRows, TableRows
 from feedback_pipeline.finetune.content.record import Record
@@ -25,8 +32,9 @@ from feedback_pipeline.finetune.content.rows import (
 )
 from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.content.splits import split_facts
+from feedback_pipeline.finetune.publishing.retention import remove_data
 from feedback_pipeline.finetune.publishing.staging import sweep
-from feedback_pipeline.finetune.publishing.version import DROPPED_FILE, Draft, rendering_of, write_version
+from feedback_pipeline.finetune.publishing.version import DROPPED_FILE, Draft, counted, rendering_of, write_version
 from feedback_pipeline.tables.files import filesystem, sha256, write_bytes
 from feedback_pipeline.tables.parquet import parquet_bytes
 from feedback_pipeline.tables.publishing import only_publisher
@@ -54,7 +62,7 @@ def versions_with(catalog: ReleaseCatalog, name: str, ids: Set[str]) -> list[int
 def leftover_rows(catalog: ReleaseCatalog, ids: Set[str]) -> int:
     """Return how many rows of any Parquet file below the releases, listed or not, rest on any of ``ids``."""
     fs, inner = filesystem(catalog.root)
-    paths = (fs.unstrip_protocol(str(path)) for path in fs.glob(f"{inner}/**/*.parquet"))
+    paths = (fs.unstrip_protocol(str(path)) for path in fs.glob(f"{escape(inner)}/**/*.parquet"))
     return sum(_count(path, ids) for path in paths)
 
 
@@ -72,23 +80,32 @@ def revoke_rows(catalog: ReleaseCatalog, name: str, ids: Set[str], reason: str) 
     with only_publisher(f"{catalog.root}/{name}"):
         _sweep_unpublished(catalog, name)
         newest, published, rows = catalog.newest(name), None, 0
+        forgotten = _given_alone(catalog, name, ids)
         if newest and (rows := _rows_with(newest, ids)):
-            published = newest = _publish_without(catalog, newest, ids)
+            published = newest = _publish_without(catalog, newest, ids, forgotten)
+        for release in catalog.releases(name):
+            if not release.revoked:
+                _forget_keys(catalog, release, forgotten)
         affected = [r for r in catalog.releases(name) if not r.revoked and _rows_with(r, ids)]
         for release in affected:
             _revoke(catalog, release, reason, newest)
         for release in catalog.releases(name):
             if release.revoked:
-                _remove_data(release)
+                remove_data(release)
             elif _dropped_with(release, ids):
                 _forget_dropped(catalog, release, ids)
     return Revocation(name, rows, published.version if published else None, [release.version for release in affected])
 
 
-def _matches(table: pa.Table, ids: Set[str]) -> np.ndarray:
-    """Return which rows rest on any of ``ids``: booleans of shape (rows,)."""
-    columns = [table[name].to_pylist() for name in _ORIGINS if name in table.column_names]
-    return np.array([any(not ids.isdisjoint(some or ()) for some in row) for row in zip(*columns, strict=True)], bool)
+def _matches(table: pa.Table, ids: Set[str], names: Sequence[str] = _ORIGINS) -> np.ndarray:
+    """Return which rows name any of ``ids`` in these columns: booleans of shape (rows,)."""
+    wanted = pa.array(sorted(ids), pa.string())
+    found = np.zeros(table.num_rows, bool)
+    for name in set(names) & set(table.column_names):
+        lists = table[name].combine_chunks()
+        hits = pc.is_in(lists.flatten(), value_set=wanted).to_numpy(zero_copy_only=False)
+        found[pc.list_parent_indices(lists).to_numpy()[hits]] = True
+    return found
 
 
 def _count(path: str, ids: Set[str]) -> int:
@@ -108,27 +125,52 @@ def _dropped_with(release: Release, ids: Set[str]) -> int:
 
 def _forget_dropped(catalog: ReleaseCatalog, release: Release, ids: Set[str]) -> None:
     """Take what a user gave out of the list of what was left out; no row of the release changes."""
-    path = f"{release.path}/{DROPPED_FILE}"
-    table = read_data(path)
-    content = parquet_bytes(table.filter(pa.array(~_matches(table, ids))))
-    files = [
-        {**file, "bytes": len(content), "sha256": sha256(content)} if file["path"] == DROPPED_FILE else file
-        for file in release.manifest["files"]
-    ]
-    write_bytes(path, content)
-    catalog.write_manifest(release, {**release.manifest, "files": files})
+    table = read_data(f"{release.path}/{DROPPED_FILE}")
+    kept = table.filter(pa.array(~_matches(table, ids)))
+    _replace(catalog, release, DROPPED_FILE, parquet_bytes(kept), dropped=counted(kept))
 
 
-def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) -> Release:
+def _given_alone(catalog: ReleaseCatalog, name: str, ids: Set[str]) -> np.ndarray:
+    """Return the keys of rows, in any version that is still there, that rest on ``ids`` and on nothing else."""
+    keys = [np.zeros(0, np.uint64)]
+    for release in catalog.releases(name):
+        for path in release.data_files if not release.revoked else []:
+            rows = read_data(path, ["row_id", "feedback_ids"])
+            rows = rows.filter(pa.array(_matches(rows, ids)))
+            alone = [ids >= set(some) for some in rows["feedback_ids"].to_pylist()]
+            keys.append(row_keys(rows["row_id"].filter(pa.array(alone, pa.bool_()))))
+    return np.unique(np.concatenate(keys))
+
+
+def _forget_keys(catalog: ReleaseCatalog, release: Release, forgotten: np.ndarray) -> None:
+    """Take rows that have left out of the record of a version; those of rows that are in it go with the version."""
+    if not release.names_file(records.FILE):
+        return
+    record = catalog.record_of(release)
+    stay = record.present | ~np.isin(record.keys.row, forgotten)
+    if not stay.all():
+        _replace(catalog, release, records.FILE, record.select(stay).content())
+
+
+def _replace(catalog: ReleaseCatalog, release: Release, name: str, content: bytes, **changes: Any) -> None:
+    """Replace a file that tells about a version and is no part of its rows.
+
+    The manifest comes first: broken off in between, the file still holds what had to go, so the next call finds it.
+    """
+    noted = {"bytes": len(content), "sha256": sha256(content)}
+    files = [{**file, **noted} if file["path"] == name else file for file in release.manifest["files"]]
+    catalog.write_manifest(release, {**release.manifest, "files": files, **changes})
+    write_bytes(f"{release.path}/{name}", content)
+
+
+def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str], forgotten: np.ndarray) -> Release:
+    """Publish the newest version without the rows that rest on feedback, and without what rests on ratings alone."""
     rows = _all_rows(newest)
-    matches = _matches(rows, ids)
-    kept, removed = rows.filter(pa.array(~matches)), rows.filter(pa.array(matches))
+    kept = _without_ratings(rows.filter(pa.array(~_matches(rows, ids, ["feedback_ids"]))), ids)
     record = catalog.record_of(newest)
     prompts = catalog.prompts_of(newest).about(kept["database_id"].unique().to_pylist())
     known = record.select(record.places_of(row_keys(kept["row_id"])))
     prints = fingerprints(kept)
-    # Rows that others gave as well come back, and must not move from test to train; of all others no trace stays.
-    alone = [ids >= set(some) for some in removed["feedback_ids"].to_pylist()]
     draft = Draft(
         rows=KeptRows(TableRows(kept), np.ones(kept.num_rows, bool)),
         record=Record(known.keys, known.splits, known.shards, prints),
@@ -145,9 +187,20 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str]) ->
             "splits": split_facts(known.splits, kept["cluster_id"], newest.manifest["thresholds"]),
             "balance": made_of(kept).balance,
         },
-        forgotten=row_keys(removed["row_id"].filter(pa.array(alone, pa.bool_()))),
+        # Rows that others gave as well come back, and must not move from test to train; of the others no trace stays.
+        forgotten=forgotten,
     )
     return write_version(catalog, newest.name, draft)[0]
+
+
+def _without_ratings(rows: pa.Table, ids: Set[str]) -> pa.Table:
+    """Return the rows without what was rated down, where that rests on ``ids`` too; the next run counts anew."""
+    rated = _matches(rows, ids, ["rated_in"])
+    for name in ("rated_down", "rated_in") if rated.any() else ():
+        lists = rows[name].combine_chunks()
+        emptied = pc.if_else(pa.array(rated), pa.scalar([], lists.type), lists)
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), emptied)
+    return rows
 
 
 def _all_rows(release: Release) -> pa.Table:
@@ -172,14 +225,6 @@ def _revoke(catalog: ReleaseCatalog, release: Release, reason: str, instead: Rel
     write_bytes(f"{release.path}/README.md", card.encode())
 
 
-def _remove_data(release: Release) -> None:
-    """Remove all files but the manifest and the card, which say why."""
-    fs, inner = filesystem(release.path)
-    for path in fs.ls(inner, detail=False):
-        if str(path).rsplit("/", 1)[-1] not in ("manifest.json", "README.md"):
-            fs.rm(str(path), recursive=True)
-
-
 def _sweep_unpublished(catalog: ReleaseCatalog, name: str) -> None:
     """Remove what killed publishers left: folders without a manifest, and those in which a version was being staged."""
     fs, inner = filesystem(f"{catalog.root}/{name}")
@@ -187,5 +232,5 @@ def _sweep_unpublished(catalog: ReleaseCatalog, name: str) -> None:
     for version in range(1, catalog.next_version(name) + 1):
         if version not in published:
             sweep(catalog.folder(name, version))
-    for path in fs.glob(f"{inner}/.v*.staging"):
+    for path in fs.glob(f"{escape(inner)}/.v*.staging"):
         sweep(fs.unstrip_protocol(str(path)))

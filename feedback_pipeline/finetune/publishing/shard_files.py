@@ -42,12 +42,12 @@ class Shard:
     Attributes:
         rows: the numbers of its rows, ascending.
         files: one for each such config.
-        about: what identifies the facts that prompts tell of its databases.
+        about: its databases, each with what identifies the facts that prompts tell of it.
     """
 
     rows: np.ndarray
     files: tuple[ShardFile, ...]
-    about: tuple[str, ...]
+    about: tuple[tuple[str, str], ...]
 
 
 def shards_of(
@@ -62,7 +62,7 @@ def shards_of(
         prompts: what configs are rendered with.
     """
     codes = databases.indices.to_numpy(zero_copy_only=False)
-    known = np.array([prompts.facts(name).sha256 for name in databases.dictionary.to_pylist()])
+    known = [(name, prompts.facts(name).sha256) for name in databases.dictionary.to_pylist()]
     shards = []
     for split, layout in zip(SPLITS, layouts, strict=True):
         differing = [bool(different[rows].any()) for rows in layout]
@@ -73,7 +73,7 @@ def shards_of(
                 for config, mask in shown.items()
                 if mask[place]
             ]
-            shards.append(Shard(rows, tuple(files), tuple(sorted(known[np.unique(codes[rows])]))))
+            shards.append(Shard(rows, tuple(files), tuple(sorted(known[code] for code in np.unique(codes[rows])))))
     return shards
 
 

@@ -174,7 +174,7 @@ def _manifest(name: str, version: int, draft: Draft, numbered: Record, staging: 
         "templates": {"version": draft.prompts.templates.version, "sha256": draft.prompts.templates.sha256},
         "rendering": rendering_of(draft.prompts),
         "code_version": __version__,
-        "dropped": _counted(draft.dropped),
+        "dropped": counted(draft.dropped),
         "changes": changes(draft.parent_record, numbered),
         **draft.facts,
     }
@@ -192,7 +192,8 @@ def _configs(staging: StagedVersion) -> dict[str, Any]:
     return described
 
 
-def _counted(dropped: pa.Table) -> dict[str, int]:
+def counted(dropped: pa.Table) -> dict[str, int]:
+    """Return how many rows and submissions were left out for each reason, as the manifest tells it."""
     groups = dropped.group_by(["stage", "reason"]).aggregate([([], "count_all")]).to_pylist()
     return {f"{one['stage']}: {one['reason']}": one["count_all"] for one in groups}
 

@@ -137,6 +137,10 @@ class OpenedRelease:
         files = {part: [str(path) for path in paths] for part, paths in self._files_by_split(config, split).items()}
         if not files:
             return library.IterableDatasetDict() if streaming else library.DatasetDict()
+        if not any(self.rows.values()):
+            # ``datasets`` cannot read Parquet without rows.
+            empty = {part: library.Dataset(_table(Path(paths[0]), None)) for part, paths in files.items()}
+            return empty[split] if split else library.DatasetDict(empty)
         # The name is part of where ``datasets`` caches: without the digest it trusts the times of files.
         cached_as = f"{self.name}-{config}-{self.digest[:16]}"
         return library.load_dataset("parquet", cached_as, data_files=files, split=split, streaming=streaming)

@@ -139,6 +139,15 @@ def test_a_long_schema_is_pruned_to_the_tables_the_question_is_about():
     assert "OrderItems(amount INTEGER)" in shown
 
 
+def test_a_table_too_long_for_the_prompt_is_shown_with_some_of_its_columns():
+    schema = {"orders": {f"column_{number}": "INTEGER" for number in range(500)}, "zz": {"a": "int"}}
+
+    shown = SchemaText(schema, 300).for_question("How many orders are there?")
+
+    assert shown.startswith("orders(column_0 INTEGER, ")
+    assert len(shown) <= 300
+
+
 def test_the_answer_plays_no_part_in_what_is_shown_of_a_schema():
     schema = {f"table_{number}": {"id": "INTEGER"} for number in range(100)}
     prompts = Prompts(read_templates(), {"shop": DatabaseFacts("sqlite", SchemaText(schema, 100))})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,25 @@ def test_a_record_is_read_as_it_was_written(drawn: list[tuple[int, str]]):
     assert again.content() == record.content()
     assert splits_of(again) == splits_of(record)
     assert again.present.tolist() == record.present.tolist()
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0, 10), (10, 0), (0, 0)])
+def test_a_split_that_nobody_wants_takes_nothing_from_the_others(validation: int, test: int):
+    groups, names = np.arange(1_000), pa.array([f"group {number}" for number in range(1_000)])
+
+    splits = assign_splits(groups, names, np.full(1_000, -1), validation_percent=validation, test_percent=test)
+
+    shares = [float((splits == code).mean()) for code in range(3)]
+    assert shares[1:] == pytest.approx([validation / 100, test / 100], abs=0.03)
+
+
+def test_a_new_group_larger_than_a_held_out_split_is_trained_on():
+    groups = np.array([0] * 300 + list(range(1, 701)))
+    names = pa.array([next(f"n{n}" for n in range(999) if split_of(f"n{n}", 10, 10) == 2), *map(str, range(1, 701))])
+
+    splits = assign_splits(groups, names, np.full(1_000, -1), validation_percent=10, test_percent=10)
+
+    assert set(splits[:300].tolist()) == {0}
 
 
 def test_the_tolerance_is_wide_where_one_group_is_half_of_all():

@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 
 from feedback_pipeline.finetune.catalog import DamagedReleaseError, Release, ReleaseCatalog
-from feedback_pipeline.finetune.publishing.release import publish_release
+from feedback_pipeline.finetune.content.prompts import DatabaseFacts, Prompts, read_templates
+from feedback_pipeline.finetune.content.schema_text import SchemaText
+from feedback_pipeline.finetune.publishing.release import Surroundings, publish_release
 from feedback_pipeline.tables.files import sha256
 from feedback_pipeline_tests.finetune.samples import POLICY, examples
+from feedback_pipeline_tests.finetune.versions import example
+from feedback_pipeline_tests.finetune.versions import publish as publish_rows
 from feedback_pipeline_tests.store.running import together
 
 
@@ -87,3 +91,65 @@ def test_a_damaged_manifest_is_named(catalog: ReleaseCatalog) -> None:
         catalog.find("text2sql")
     with pytest.raises(DamagedReleaseError, match="restore the version from a backup"):
         publish(catalog, 6)
+
+
+@pytest.mark.parametrize("pointer", ['{"a": 1}', "[1]", '"x"', "5"])
+def test_a_pointer_that_makes_no_sense_is_as_good_as_none(catalog: ReleaseCatalog, pointer: str) -> None:
+    newest = publish(catalog, 5)
+    (Path(catalog.root) / "text2sql" / "latest.json").write_text(pointer)
+
+    assert catalog.latest("text2sql") == newest
+
+
+def test_a_version_that_lost_its_manifest_is_not_written_over(catalog: ReleaseCatalog) -> None:
+    publish(catalog, 5)
+    lost = publish(catalog, 6)
+    (Path(lost.path) / "manifest.json").unlink()
+
+    with pytest.raises(DamagedReleaseError, match=r"v2 was published and has no manifest.json any more"):
+        publish(catalog, 6)
+
+    assert list((Path(lost.path) / "default").iterdir())
+
+
+def test_a_damaged_old_version_stops_nobody(catalog: ReleaseCatalog) -> None:
+    old = publish(catalog, 5)
+    publish(catalog, 6)
+    (Path(old.path) / "manifest.json").write_text("{")
+
+    assert publish(catalog, 7).version == 3
+
+
+def test_a_root_may_have_any_name(tmp_path: Path) -> None:
+    catalog = ReleaseCatalog(str(tmp_path / "data [old] *"))
+
+    assert [publish(catalog, count).version for count in (50, 30)] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "", ".hidden", "a/b"])
+def test_a_name_that_is_none_is_refused(catalog: ReleaseCatalog, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a dataset"):
+        publish_release(catalog, name, examples(3), POLICY)
+
+
+def test_two_databases_that_exchange_their_schemas_exchange_their_prompts(tmp_path: Path) -> None:
+    ones, others = {"ta": {"x": "int"}}, {"tb": {"y": "int"}}
+    rows = [example(number, database_id="ab"[number % 2]) for number in range(10)]
+    publish_rows(tmp_path / "one", rows, surroundings=told(ones, others))
+
+    after = publish_rows(tmp_path / "one", rows, surroundings=told(others, ones))
+
+    fresh = publish_rows(tmp_path / "two", rows, surroundings=told(others, ones))
+    assert after.digest == fresh.digest
+    assert checksums(after) == checksums(fresh)
+
+
+def told(first: dict[str, dict[str, str]], second: dict[str, dict[str, str]]) -> Surroundings:
+    facts = {
+        name: DatabaseFacts("sqlite", SchemaText(schema, 6_000)) for name, schema in {"a": first, "b": second}.items()
+    }
+    return Surroundings(prompts=Prompts(read_templates(), facts))
+
+
+def checksums(release: Release) -> dict[str, str]:
+    return {file["path"]: file["sha256"] for file in release.manifest["files"] if file["path"].startswith("sft/")}

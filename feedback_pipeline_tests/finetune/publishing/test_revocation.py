@@ -5,13 +5,20 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from feedback_pipeline.curation.rated_answers import RATED_ANSWERS
 from feedback_pipeline.finetune.catalog import ReleaseCatalog, RevokedReleaseError, read_data
+from feedback_pipeline.finetune.content.examples import StoredExamples
 from feedback_pipeline.finetune.content.rows import SPLITS
+from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.content.splits import split_of
-from feedback_pipeline.finetune.publishing.release import publish_release
+from feedback_pipeline.finetune.publishing import revocation
+from feedback_pipeline.finetune.publishing.release import Surroundings, publish_release
 from feedback_pipeline.finetune.publishing.revocation import leftover_rows, revoke_rows, versions_with
+from feedback_pipeline.finetune.reading.opened import open_release
+from feedback_pipeline.finetune.reading.verify import check_release
 from feedback_pipeline_tests.finetune.samples import POLICY, examples
 from feedback_pipeline_tests.store.running import ROOT
 
@@ -161,7 +168,7 @@ def dying(function):
         return function(*a, **k)
     return call
 for module, name in ((revocation, "_publish_without"), (staging, "write_json"), (revocation, "_revoke"),
-                     (revocation, "write_bytes"), (revocation, "_remove_data")):
+                     (revocation, "write_bytes"), (revocation, "remove_data")):
     setattr(module, name, dying(getattr(module, name)))
 revocation.revoke_rows(ReleaseCatalog(root), "text2sql", {"f3"}, "erasure")
 """
@@ -182,3 +189,68 @@ def test_killed_at_any_step_the_next_call_finishes(catalog: ReleaseCatalog, tmp_
     assert moment >= 3
     assert leftover_rows(catalog, {"f3"}) == 0
     assert len(splits(catalog)) == 9
+
+
+def test_a_row_whose_rating_goes_stays(catalog: ReleaseCatalog, tmp_path: Path):
+    stored = tmp_path / "examples.parquet"
+    pq.write_table(examples(40).sort_by("example_id"), stored)
+    rated = [
+        {"example_id": f"{number:016x}", "rated_down": ["SELECT 99"], "rated_in": [f"{number + 500}"]}
+        for number in (3, 4)
+    ]
+    publish_release(
+        catalog, "text2sql", StoredExamples(str(stored), pa.Table.from_pylist(rated, RATED_ANSWERS)), POLICY
+    )
+
+    done = revoke_rows(catalog, "text2sql", {"503"}, "erasure")
+
+    assert (done.published, done.revoked) == (2, [1])
+    tables = (read_data(path).to_pylist() for path in catalog.find("text2sql").data_files)
+    answers = {row["row_id"]: row["rated_down"] for table in tables for row in table}
+    assert len(answers) == 40
+    assert (answers[f"{3:016x}"], answers[f"{4:016x}"]) == ([], ["SELECT 99"])
+    assert leftover_rows(catalog, {"503"}) == 0
+
+
+def test_the_key_of_a_row_that_left_before_is_forgotten_too(catalog: ReleaseCatalog):
+    release(catalog, examples(10))
+    release(catalog, examples(10).slice(1))
+
+    done = revoke_rows(catalog, "text2sql", {"f0"}, "erasure")
+
+    assert (done.published, done.revoked) == (None, [1])
+    newest = catalog.find("text2sql")
+    assert f"{0:016x}" not in catalog.record_of(newest).row_ids
+    assert not check_release(newest.path).problems
+
+
+def test_what_was_left_out_is_forgotten_also_after_a_break(catalog: ReleaseCatalog, monkeypatch: pytest.MonkeyPatch):
+    pending = {
+        "stage": "verified_feedback",
+        "reason": "pending",
+        "row_id": None,
+        "feedback_ids": ["u1"],
+        "detail": None,
+    }
+    around = Surroundings(dropped_earlier=pa.Table.from_pylist([pending], DROPPED_ROWS))
+    publish_release(catalog, "text2sql", examples(10), POLICY, around)
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(revocation, "write_bytes", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            revoke_rows(catalog, "text2sql", {"u1"}, "erasure")
+    revoke_rows(catalog, "text2sql", {"u1"}, "erasure")
+
+    assert leftover_rows(catalog, {"u1"}) == 0
+    assert catalog.find("text2sql").manifest["dropped"] == {}
+    assert not check_release(catalog.find("text2sql").path).problems
+
+
+def test_an_empty_version_can_be_opened(catalog: ReleaseCatalog, tmp_path: Path):
+    release(catalog, examples(1))
+    revoke_rows(catalog, "text2sql", {"f0"}, "erasure")
+
+    assert open_release("text2sql", root=str(tmp_path)).load()["train"].num_rows == 0
