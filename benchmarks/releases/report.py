@@ -5,13 +5,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.releases.examples import one_percent, write_examples
+from benchmarks.releases.examples import one_percent
+from benchmarks.releases.examples import write_examples as write_here
 
 
 def measure(rows: int, repeats: int, peer_rows: int) -> None:
@@ -28,6 +31,12 @@ def measure(rows: int, repeats: int, peer_rows: int) -> None:
 def _step(step: str, first: Path, second: Path, rows: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.releases.steps", step, str(first), str(second), str(rows)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+
+
+def write_examples(*arguments: Any) -> Path:
+    """Write examples in a process of its own: what steps measure begins with the memory of this one."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(write_here, *arguments).result()
 
 
 def _against_pyarrow(folder: Path, rows: int, repeats: int) -> Table:

@@ -27,8 +27,11 @@ def uncached(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return fs, inner
 
 
-def write_bytes(path: str, content: bytes) -> None:
+def write_bytes(path: str, content: bytes, *, durable: bool = True) -> None:
     """Write ``content`` at once: a rename on a local disk, a single put on an object store.
+
+    With ``durable`` a local disk has it when this returns, even if the machine fails then; without, whoever relies on
+    it has to have the disk written first (``os.sync``).
 
     Raises:
         StorageError: the disk is full or the folder cannot be written. What stood there before is untouched.
@@ -37,7 +40,7 @@ def write_bytes(path: str, content: bytes) -> None:
     fs, inner = filesystem(path)
     try:
         if isinstance(fs, LocalFileSystem):
-            _replace_local(Path(inner), content)
+            _replace_local(Path(inner), content, durable)
         else:
             fs.pipe_file(inner, content)
     except OSError as error:
@@ -47,14 +50,15 @@ def write_bytes(path: str, content: bytes) -> None:
         ) from error
 
 
-def _replace_local(path: Path, content: bytes) -> None:
+def _replace_local(path: Path, content: bytes, durable: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -123,7 +123,7 @@ def test_a_damaged_index(samples: Pipeline, findings, part: str) -> None:
 
 
 def test_a_release_that_was_cut_short_or_lost_a_file(samples: Pipeline, findings) -> None:
-    path = next((Path(samples.latest().path) / "data").glob("train-*"))
+    path = next((Path(samples.latest().path) / "default").glob("train-*"))
     content = path.read_bytes()
     path.write_bytes(content[:-10])
     assert f"{path} is missing or cut short" in wrong(findings())["releases"]

@@ -75,7 +75,7 @@ def select(
     """Choose the examples that keep the thresholds; the first that one fails is its reason.
 
     Args:
-        examples: the columns SELECTED_BY.
+        examples: the columns SELECTED_BY; ``natural_query`` only where its length counts.
         policy: the thresholds.
         in_use: feedback that somebody stands behind right now; None: all.
         user_of: the user behind each feedback that has one, as any text that tells users apart.
@@ -121,8 +121,9 @@ def _unproven(examples: pa.Table, least: str) -> np.ndarray:
 
 
 def _too_long(examples: pa.Table, policy: ReleasePolicy) -> np.ndarray:
-    lengths = _numbers(pc.utf8_length(examples["natural_query"]))
-    return lengths > policy.max_question_chars if policy.max_question_chars else np.zeros(len(lengths), bool)
+    if not policy.max_question_chars:
+        return np.zeros(examples.num_rows, bool)
+    return _numbers(pc.utf8_length(examples["natural_query"])) > policy.max_question_chars
 
 
 def _beyond_user_cap(examples: pa.Table, kept: np.ndarray, cap: int, user_of: Mapping[str, str]) -> np.ndarray:

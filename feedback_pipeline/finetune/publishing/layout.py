@@ -8,7 +8,7 @@ import numpy as np
 
 from feedback_pipeline.finetune.content.record import Record
 
-SHARD_ROWS = 8_192
+SHARD_ROWS = 16_384
 """Rows of a file, and of its row group."""
 
 _WORTH_KEEPING = 0.5

@@ -118,15 +118,19 @@ def _draft(
 
     Columns are read when they are needed and let go, so that few of them are in memory at a time.
     """
-    selection = select(examples.columns(SELECTED_BY), policy, in_use=around.in_use, user_of=around.user_of)
+    looked_at = [name for name in SELECTED_BY if name != "natural_query" or policy.max_question_chars]
+    selection = select(examples.columns(looked_at), policy, in_use=around.in_use, user_of=around.user_of)
 
     def chosen(*names: str) -> pa.Table:
         columns = examples.columns(names)
         return columns if selection.kept.all() else columns.filter(pa.array(selection.kept))
 
     record = catalog.record_of(parent) if parent else None
-    made = made_of(chosen(*BALANCED_BY))
-    keys, splits, facts = _placed(chosen, policy, record)
+    with ThreadPoolExecutor(1) as pool:
+        # Arrow counts while Python hashes.
+        composition = pool.submit(lambda: made_of(chosen(*BALANCED_BY)))
+        keys, splits, facts = _placed(chosen, policy, record)
+        made = composition.result()
     rows = KeptRows(examples, selection.kept, made.difficulty)
     # The first version needs them only to be found again: they are made while it is written.
     prints = _all_fingerprints(rows, report) if parent else np.zeros((len(rows), FINGERPRINT_BYTES), np.uint8)

@@ -33,7 +33,7 @@ class StagedVersion:
 
     def write(self, path: str, content: bytes, **more: Any) -> None:
         """Write one file and note it. Raises StorageError."""
-        write_bytes(f"{self.target}/{path}", content)
+        write_bytes(f"{self.target}/{path}", content, durable=False)
         self.files.append({"path": path, "bytes": len(content), "sha256": sha256(content), **more})
 
     def reuse(self, path: str, former: dict[str, Any], former_folder: str, **more: Any) -> bool:
@@ -52,6 +52,9 @@ class StagedVersion:
     def publish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest and let the version appear. Raises StorageError."""
         listed = sorted(self.files, key=lambda file: file["path"])
+        if self.target != self.folder:
+            # All files at once: waiting for the disk file by file takes a fifth of a release.
+            os.sync()
         write_json(f"{self.target}/manifest.json", {**manifest, "files": listed})
         if self.target != self.folder:
             _appear(Path(self.target), Path(self.folder))

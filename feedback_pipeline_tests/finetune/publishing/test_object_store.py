@@ -22,10 +22,10 @@ from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.finetune.publishing.release import publish_release
 from feedback_pipeline_tests.finetune.samples import POLICY, examples
 steps, write = iter(range(10_000)), staging.write_bytes
-def dying(path, content):
+def dying(path, content, **more):
     if next(steps) == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
-    write(path, content)
+    write(path, content, **more)
 staging.write_bytes = dying
 publish_release(ReleaseCatalog(sys.argv[1]), "text2sql", examples(41), POLICY)
 """
