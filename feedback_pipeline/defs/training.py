@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from feedback_pipeline.dataset_release import TEXT2SQL, release_text2sql
+from feedback_pipeline.dataset_release import release_text2sql
 from feedback_pipeline.defs.release_metadata import release_metadata
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.finetune.content.configs import RENDERING_VERSION
@@ -37,6 +37,3 @@ def finetune_dataset(context: dg.AssetExecutionContext, feedback: Feedback) -> d
         return dg.MaterializeResult(metadata={"dagster/row_count": 0, "published": False})
     metadata = release_metadata(feedback.releases, result)
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(result.release.digest[:16]))
-
-
-__all__ = ["TEXT2SQL", "finetune_dataset"]
