@@ -173,8 +173,8 @@ DEDUPED_FEEDBACK = pa.schema(
 
 ``contributors`` counts distinct users, all feedback without a user as one; ``verified_at`` is when the first of its
 feedback was verified. ``evidence`` and ``schema_fingerprint`` are those of the feedback that speaks,
-``results_differ`` and ``difference`` those of the one that ``generated_sql`` is from. ``wrong_sql`` are all wrong
-answers that were seen to give other results, the earliest first, ``wrong_differences`` what was seen of each."""
+``results_differ`` and ``difference`` those of the one that ``generated_sql`` is from. ``wrong_sql`` are wrong
+answers that were seen to give other results, the earliest few first, ``wrong_differences`` what was seen of each."""
 
 DROPPED = pa.schema(
     [

@@ -42,7 +42,7 @@ DATASET_ROWS = pa.schema(
 """One row per distinct example.
 
 ``generated_sql`` is a wrong answer once given, null where none is known; ``results_differ`` tells whether it was seen
-to give other results, null where it cannot be told, and ``difference`` says what was seen. ``wrong_sql`` are all wrong
+to give other results, null where it cannot be told, and ``difference`` says what was seen. ``wrong_sql`` are wrong
 answers of which that was seen, with what it was in ``wrong_differences``. ``rated_down`` are further
 answers to the same question that users rated down, ``rated_in`` the interactions in which they did.
 """
