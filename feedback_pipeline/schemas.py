@@ -249,6 +249,47 @@ def embedded_feedback(dimension: int) -> pa.Schema:
     return pa.schema([*MASKED_FEEDBACK, *vectors])
 
 
+RERANKER_QUERIES = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("query", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("cluster_id", pa.string(), nullable=False),
+        pa.field("positives", pa.list_(pa.string()), nullable=False),
+        pa.field("positive_weights", pa.list_(pa.float64()), nullable=False),
+        pa.field("positive_ranks", pa.list_(pa.float64()), nullable=False),
+        pa.field("positive_interactions", pa.list_(pa.list_(pa.string())), nullable=False),
+        pa.field("negatives", pa.list_(pa.string()), nullable=False),
+        pa.field("negative_weights", pa.list_(pa.float64()), nullable=False),
+        pa.field("negative_ranks", pa.list_(pa.float64()), nullable=False),
+        pa.field("negative_interactions", pa.list_(pa.list_(pa.string())), nullable=False),
+        pa.field("negative_origins", pa.list_(pa.string()), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
+        pa.field("contributors", pa.int32(), nullable=False),
+        pa.field("interaction_ids", pa.list_(pa.string()), nullable=False),
+    ]
+)
+"""What users' thumbs say of the passages of one query: one row per source and canonical query, ordered by ``row_id``.
+
+``row_id`` is the first 16 hexadecimal digits of a SHA-256 of both; ``source`` is the knowledge base the question was
+asked of (the interaction's ``database_id``), empty where none is known. ``cluster_id`` is shared by near-duplicate
+queries. ``positives`` are passages users found helpful, ``negatives`` those they did not (``negative_origins``:
+``rated`` with a thumb down, or ``surfaced`` beside a thumb up); each list is ordered by weight, the heaviest first,
+then by text. Weights count distinct users, less where a passage was surfaced further down. ``…_ranks`` is the mean
+place at which a passage was surfaced for the query, 1 being the first; ``…_interactions`` are those it rests on.
+``weight`` is at most 1: the smaller of the heaviest positive and the heaviest negative, 0 where one side is empty.
+"""
+
+RERANKER_DROPPED = pa.schema(
+    [
+        pa.field("interaction_id", pa.int64(), nullable=False),
+        pa.field("rank", pa.int32()),
+        pa.field("reason", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+    ]
+)
+"""Passages of rated interactions that became nothing, and why; without ``rank`` it is the interaction as a whole."""
+
+
 class ContractError(ValueError):
     """A stage produced something other than its schema promises."""
 

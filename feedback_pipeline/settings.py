@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from feedback_pipeline.reranker_settings import RerankerSettings
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "DAFT_ANALYTICS_ENABLED": "0",
@@ -32,7 +34,7 @@ QUIET = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(RerankerSettings, BaseSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(
