@@ -1,11 +1,11 @@
-"""``make bench``: measure the pipeline, deduplication's growth, retrieval, the API and releases, each beside a peer."""
+"""``make bench``: measure pipeline, deduplication, retrieval, API, releases, triplets and reranking, beside peers."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks import checks, deduplication, pipeline
+from benchmarks import checks, deduplication, pipeline, reranker_gate, reranking, triplets
 from benchmarks.api import report
 from benchmarks.releases import report as releases
 from benchmarks.retrieval import report as retrieval
@@ -27,6 +27,8 @@ def everything(
         retrieval.measure(100_000, 100)
         report.measure(100_000, 20, None)
         releases.measure(1_000_000, 3, 100_000)
+        reranking.measure(100, 200, 10)
+        triplets.measure(1_000_000)
 
 
 @app.command("pipeline")
@@ -75,6 +77,37 @@ def releases_only(
 ) -> None:
     """Release beside pyarrow and datasets, memory as rows grow, and what small changes cost."""
     releases.measure(rows, repeats, peer_rows)
+
+
+@app.command("triplets")
+def triplets_only(
+    rows: Annotated[int, typer.Option(help="Rated interactions, with ten chunks each.")] = 1_000_000,
+) -> None:
+    """Triplets from a quarter, a half and all of the interactions: rows/s and peak memory."""
+    triplets.measure(rows)
+
+
+@app.command("rerank")
+def rerank_only(
+    passages: Annotated[int, typer.Option(help="Passages of a query.")] = 100,
+    tokens: Annotated[int, typer.Option(help="Their length, on average.")] = 200,
+    rounds: Annotated[int, typer.Option(help="Queries that each way is asked.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the table goes to standard error.")] = False,
+) -> None:
+    """Rank passages with the exported models, and with CrossEncoder.rank on the same weights."""
+    reranking.measure(passages, tokens, rounds, as_json=as_json)
+
+
+@app.command("gate")
+def gate_only(
+    folder: Annotated[Path, typer.Option(help="FeedbackQA's ratings and passages, see feedbackqa_replay.")],
+    output: Annotated[Path, typer.Option(help="Where models and reports are written.")],
+    judged_source: Annotated[str, typer.Option(help="The source that is judged on; the others are trained on.")],
+    scenario: Annotated[list[str] | None, typer.Option(help="Only these; default: all.")] = None,
+    candidates: Annotated[str, typer.Option(help="What is trained, separated by commas.")] = "bi_encoder,blend",
+) -> None:
+    """Train on one source of real ratings, judge on another; and what the gate says to ratings it must refuse."""
+    reranker_gate.measure(folder, judged_source, scenario or list(reranker_gate.SCENARIOS), candidates, output)
 
 
 @app.command("api")

@@ -1,7 +1,8 @@
 """Why rows differ between two versions of a dataset: brings together ``finetune`` and ``store``.
 
 The events of a row's feedback say who decided what; ``dropped.parquet`` says what the stages before a release and its
-thresholds left out. Without a store only the latter is known.
+thresholds left out. Without a store only the latter is known. Rows of a reranker's dataset rest on rated answers
+instead, of which only the rating and an erasure are known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from feedback_pipeline.finetune.content.kind import RERANKER
 from feedback_pipeline.finetune.reading.diff import SPLIT, Diff, RowDifference
 from feedback_pipeline.finetune.reading.left_out import LeftOut, left_out
 from feedback_pipeline.store import Event, Status, Store
-from feedback_pipeline.store.erasures import erased_feedback
+from feedback_pipeline.store.erasures import erased_feedback, erased_interactions
 from feedback_pipeline.store.histories import PastEvent, histories
 from feedback_pipeline.store.transitions import TARGET
 
@@ -47,7 +49,23 @@ _WORDS = {
     "difficulty": "its SQL is analysed in another way",
     SPLIT: "its group met one in '{new}': what is alike is never on both sides",
 }
+_WORDS_OF_QUERIES = {
+    "positives": "other passages were helpful",
+    "negatives": "other passages were not helpful",
+    "query": "another wording of the query speaks for it",
+    "source": "it is asked of another source",
+    "cluster_id": "its group of near-duplicates is another",
+    "positive_weights": "passages were weighed anew",
+    "negative_weights": "passages were weighed anew",
+    "positive_ranks": "passages were surfaced in other places",
+    "negative_ranks": "passages were surfaced in other places",
+    "negative_origins": "it is known in another way that a passage was not helpful",
+    "contributors": "users were counted anew",
+    SPLIT: _WORDS[SPLIT],
+}
 _NOT_KNOWN = "not known"
+_NAMED = 5
+"""Of the interactions behind a row."""
 
 
 @dataclass(frozen=True)
@@ -87,28 +105,36 @@ def explain(diff: Diff, rows: Sequence[RowDifference], store: Store | None) -> l
         DamagedReleaseError: a ``dropped.parquet`` cannot be read.
     """
     known = _look_up(diff, rows, store)
-    return [tuple(dict.fromkeys(_WHY[row.kind](row, known))) or (_unknown(known),) for row in rows]
+    why = _WHY_OF_QUERIES if diff.kind is RERANKER else _WHY
+    return [tuple(dict.fromkeys(why[row.kind](row, known))) or (_unknown(known),) for row in rows]
 
 
 def _look_up(diff: Diff, rows: Sequence[RowDifference], store: Store | None) -> _Known:
     row_ids = {row.row_id for row in rows}
     feedback_ids = {one for row in rows for one in _feedback_of(row)}
     old, new = diff.before.release, diff.after.release
+    rests_on_feedback = diff.kind is not RERANKER
     erased: set[str] = set()
     if store is not None:
-        erased = {one for ids in erased_feedback(store).values() for one in ids} & feedback_ids
+        journal = erased_feedback(store) if rests_on_feedback else erased_interactions(store)
+        erased = {str(one) for ids in journal.values() for one in ids} & feedback_ids
     return _Known(
         before=left_out(old, row_ids, feedback_ids),
         after=left_out(new, row_ids, feedback_ids),
         versions=(old.version, new.version),
-        events={} if store is None else histories(store, feedback_ids),
+        events=histories(store, feedback_ids) if store is not None and rests_on_feedback else {},
         erased=frozenset(erased),
         has_store=store is not None,
     )
 
 
 def _feedback_of(row: RowDifference) -> Iterable[str]:
-    return {*row.feedback_ids, *row.columns.get("feedback_ids", ((), ()))[0]}
+    return {*row.feedback_ids, *_was_and_is(row)[0]}
+
+
+def _was_and_is(row: RowDifference) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what a row that changed rested on, and rests on; nothing where that is the same."""
+    return row.columns.get("feedback_ids") or row.columns.get("interaction_ids") or ((), ())
 
 
 def _added(row: RowDifference, known: _Known) -> Iterator[Cause]:
@@ -133,7 +159,7 @@ def _removed(row: RowDifference, known: _Known) -> Iterator[Cause]:
 
 
 def _changed(row: RowDifference, known: _Known) -> Iterator[Cause]:
-    was, now = row.columns.get("feedback_ids", ((), ()))
+    was, now = _was_and_is(row)
     yield from _came([one for one in now if one not in was], known)
     yield from _left([one for one in was if one not in now], known)
     told = _TOLD_BY_FEEDBACK if was or now else {"rated_in"}
@@ -187,3 +213,48 @@ def _unknown(known: _Known) -> Cause:
 
 
 _WHY: dict[str, Any] = {"added": _added, "removed": _removed, "changed": _changed, "moved": _changed}
+
+
+def _query_added(row: RowDifference, known: _Known) -> Iterator[Cause]:
+    yield from _rated(row.feedback_ids)
+    version = known.versions[0]
+    if reason := known.before.rows.get(row.row_id):
+        yield Cause(f"v{version} left it out: {reason}")
+
+
+def _query_removed(row: RowDifference, known: _Known) -> Iterator[Cause]:
+    if reason := known.after.rows.get(row.row_id):
+        yield Cause(f"left out: {reason}")
+    yield from _ratings_gone(row.feedback_ids, known)
+
+
+def _query_changed(row: RowDifference, known: _Known) -> Iterator[Cause]:
+    was, now = _was_and_is(row)
+    yield from _rated([one for one in now if one not in was])
+    yield from _ratings_gone([one for one in was if one not in now], known)
+    for column, words in _WORDS_OF_QUERIES.items():
+        if column in row.columns:
+            old, new = row.columns[column]
+            yield Cause(words.format(old=old, new=new))
+
+
+def _rated(interaction_ids: Sequence[str]) -> Iterator[Cause]:
+    if interaction_ids:
+        more = f" and {len(interaction_ids) - _NAMED} more" if len(interaction_ids) > _NAMED else ""
+        yield Cause(f"answers were rated: interactions {', '.join(interaction_ids[:_NAMED])}{more}")
+
+
+def _ratings_gone(interaction_ids: Iterable[str], known: _Known) -> Iterator[Cause]:
+    for interaction_id in interaction_ids:
+        if interaction_id in known.erased:
+            yield Cause(f"interaction {interaction_id} was erased")
+        elif reason := known.after.feedback.get(interaction_id):
+            yield Cause(f"interaction {interaction_id}: {reason}")
+
+
+_WHY_OF_QUERIES: dict[str, Any] = {
+    "added": _query_added,
+    "removed": _query_removed,
+    "changed": _query_changed,
+    "moved": _query_changed,
+}

@@ -10,6 +10,7 @@ from daft import col
 
 from feedback_pipeline.example_index.catalog import IndexCatalog, Publication
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
+from feedback_pipeline.finetune.content.kind import kind_of
 from feedback_pipeline.schemas import CHECKED_FEEDBACK, RAW_FEEDBACK
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.tables.stages import StageTables
@@ -119,7 +120,7 @@ def _live(index: Publication | None) -> StageOverview:
 def _released(release: Release) -> StageOverview:
     splits = ", ".join(f"{split} {rows}" for split, rows in release.rows.items())
     remark = f"{release.name} v{release.version}: {splits}"
-    return StageOverview("finetune_dataset", sum(release.rows.values()), {}, remark)
+    return StageOverview(kind_of(release.manifest).asset, sum(release.rows.values()), {}, remark)
 
 
 def _reasons(dropped: pa.Table | None) -> dict[str, int]:

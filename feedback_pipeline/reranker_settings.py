@@ -18,6 +18,12 @@ class RerankerSettings(BaseModel):
     reranker_max_passage_chars: int = Field(
         default=20_000, ge=100, description="Longer passages teach the reranker nothing: they are left out."
     )
+    reranker_validation_percent: int = Field(
+        default=15, ge=0, le=50, description="Share of query clusters that candidates are weighed and chosen on."
+    )
+    reranker_test_percent: int = Field(
+        default=25, ge=0, le=50, description="Share of query clusters no candidate sees: the gate compares on them."
+    )
     retrain_triplets: int = Field(
         default=500, ge=1, description="Effective new triplets since the last training that start the next one."
     )
@@ -35,7 +41,7 @@ class RerankerSettings(BaseModel):
         default="auto", description="Where the reranker is trained; 'auto' takes a GPU where there is one."
     )
     reranker_seed: int = Field(default=13, ge=0, description="Seed of training; the same seed gives the same model.")
-    reranker_epochs: int = Field(default=2, ge=1, le=50, description="Passes over the triplets in training.")
+    reranker_epochs: int = Field(default=1, ge=1, le=50, description="Passes over the triplets in training.")
     reranker_max_tokens: int = Field(
         default=192, ge=16, le=8_192, description="Tokens of a text that training looks at; longer texts are cut."
     )

@@ -290,6 +290,16 @@ RERANKER_DROPPED = pa.schema(
 """Passages of rated interactions that became nothing, and why; without ``rank`` it is the interaction as a whole."""
 
 
+RERANKER_VOICES = pa.schema(
+    [
+        pa.field("key", pa.uint64(), nullable=False),
+        pa.field("user", pa.int64(), nullable=False),
+        pa.field("cluster", pa.int64(), nullable=False),
+    ]
+)
+"""Who has made triplets of what, without texts and hashes: see ``reranker.effective.Voices``."""
+
+
 class ContractError(ValueError):
     """A stage produced something other than its schema promises."""
 

@@ -23,10 +23,15 @@ GROUPS = {
     "embedded_feedback": "curation",
     "example_index": "serving",
     "finetune_dataset": "training",
+    "reranker_triplets": "training",
+    "reranker_dataset": "training",
+    "reranker_model": "training",
     "feedback_metrics": "insight",
     "erasure_receipt": "insight",
 }
-UNCHECKED = {"policy_decisions", "erasure_receipt"}
+UNCHECKED = {"policy_decisions", "erasure_receipt", "reranker_model"}
+"""What a gate of its own lets through, the reranker's model among it."""
+FOR_THE_NIGHT = {"raw_interactions", "feedback_metrics", "reranker_triplets", "reranker_dataset"}
 WARNING = {"redacted_share", "unexecutable_share", "rejected_share", "user_concentration", "conflict_share"}
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -73,29 +78,38 @@ def test_every_stored_stage_is_checked_and_what_finds_harm_blocks() -> None:
 def test_only_one_writer_at_a_time_has_the_index_and_the_releases() -> None:
     pools = {
         name: node.pools
-        for name in ("example_index", "finetune_dataset")
+        for name in ("example_index", "finetune_dataset", "reranker_dataset", "reranker_model")
         for node in [defs.resolve_assets_def(dg.AssetKey(name)).node_def]
     }
 
-    assert pools == {"example_index": {"example_index"}, "finetune_dataset": {"releases"}}
+    assert pools == {
+        "example_index": {"example_index"},
+        "finetune_dataset": {"releases"},
+        "reranker_dataset": {"releases"},
+        "reranker_model": {"reranker_training"},
+    }
 
 
 def test_jobs_cover_what_they_promise() -> None:
     selected = {
         name: {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
-        for name in ("nightly_aggregation", "promote_verified")
+        for name in ("nightly_aggregation", "promote_verified", "retrain_reranker")
     }
 
-    assert selected["nightly_aggregation"] == set(GROUPS) - ON_DEMAND
-    assert selected["promote_verified"] == set(GROUPS) - ON_DEMAND - {"raw_interactions", "feedback_metrics"}
+    assert selected["nightly_aggregation"] == set(GROUPS) - ON_DEMAND - {"reranker_model"}
+    assert selected["promote_verified"] == set(GROUPS) - ON_DEMAND - {"reranker_model"} - FOR_THE_NIGHT
+    assert selected["retrain_reranker"] == {"reranker_model"}
 
 
 def test_schedule_and_sensors_start_switched_on() -> None:
     schedule = defs.resolve_schedule_def("nightly_schedule")
-    names = ("verified_feedback_sensor", "schema_drift_sensor", "rebuild_after_erasure", "run_failure_alert")
+    names = (
+        *("verified_feedback_sensor", "schema_drift_sensor", "rebuild_after_erasure", "run_failure_alert"),
+        "retrain_reranker_sensor",
+    )
     sensors = [defs.resolve_sensor_def(name) for name in names]
 
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
-    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.RUNNING] * 4
+    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.RUNNING] * 5
     assert sensors[0].minimum_interval_seconds == 20

@@ -136,7 +136,7 @@ def _say(found: "Diff", told: "Told") -> None:
     for kind, some in told.items():
         if some:
             more = f" (the first {len(some):,} of {counts[kind]:,})" if len(some) < counts[kind] else ""
-            output.print_table(_columns(kind), [_cells(row, causes) for row, causes in some], f"\n{kind}{more}")
+            output.print_table(_columns(found, kind), [_cells(row, causes) for row, causes in some], f"\n{kind}{more}")
 
 
 def _condition(name: str, old: Any, new: Any) -> str:
@@ -148,9 +148,9 @@ def _condition(name: str, old: Any, new: Any) -> str:
     return f"{name}: {old} → {new}"
 
 
-def _columns(kind: str) -> list[str]:
+def _columns(found: "Diff", kind: str) -> list[str]:
     what = ["what"] if kind in ("changed", "moved") else []
-    return ["row", "database", "question", "SQL", *what, "why"]
+    return ["row", *found.kind.titles, *what, "why"]
 
 
 def _cells(row: "RowDifference", causes: "Sequence[Cause]") -> list[Any]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from feedback_pipeline.store import Store
 
 
+_TRAINING = "retrain_reranker"
+
+
 class RunFailedError(UserError):
     """A step failed or a blocking check stopped the run."""
 
@@ -27,7 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def run(
     sample: Annotated[bool, typer.Option("--sample", help="First load the committed sample feedback.")] = False,
-    job: Annotated[str, typer.Option("--job", help="Or promote_verified, erasure.")] = "nightly_aggregation",
+    job: Annotated[
+        str, typer.Option("--job", help="Or promote_verified, erasure, retrain_reranker.")
+    ] = "nightly_aggregation",
     as_json: output.JsonOption = False,
 ) -> None:
     """Run the pipeline once in this process: raw → checked → verified → deduped → embedded → index and dataset."""
@@ -42,6 +47,9 @@ def run(
         changed = published(settings) != before
     if as_json:
         output.print_json(_document(outcome, after, changed))
+        return
+    if job == _TRAINING:
+        _print_training(settings)
         return
     _print_stages(after)
     _print_published(after, changed)
@@ -61,7 +69,10 @@ def _load_sample(store: "Store", settings: "Settings") -> None:
 
 
 def _run(job: str, settings: "Settings") -> "JobOutcome":
-    typer.echo(f"running {job} (the first run loads the embedding model: about half a minute)", err=True)
+    takes = (
+        "training takes minutes" if job == _TRAINING else "the first run loads the embedding model: about half a minute"
+    )
+    typer.echo(f"running {job} ({takes})", err=True)
     from feedback_pipeline.defs.launch import run_job
 
     outcome = run_job(job, settings)
@@ -91,6 +102,16 @@ def _document(outcome: "JobOutcome", after: "Overview", changed: bool) -> dict[s
         "seconds": outcome.seconds,
         **after.as_dict(),
     }
+
+
+def _print_training(settings: "Settings") -> None:
+    from feedback_pipeline.reranker.registry import ModelRegistry
+
+    registry = ModelRegistry(settings.storage_root)
+    model = registry.look_up("latest")
+    output.say(f"model    {model.name}, {registry.state_of(model)}, trained on {model.dataset}  {model.path}")
+    for reason in model.reasons:
+        output.say(f"         {reason}")
 
 
 def _print_stages(state: "Overview") -> None:

@@ -29,7 +29,8 @@ _NAMED = 5
 _PUBLISHED_TEXTS = ("natural_query", "sql", "generated_sql")
 
 
-def _verdict(passed: bool, description: str, **metadata: int | str) -> dg.AssetCheckResult:
+def verdict(passed: bool, description: str, **metadata: int | str) -> dg.AssetCheckResult:
+    """Return the result of a check whose failure blocks."""
     return dg.AssetCheckResult(
         passed=passed, severity=dg.AssetCheckSeverity.ERROR, description=description, metadata=metadata
     )
@@ -52,14 +53,14 @@ def contract_check(stage: str) -> dg.AssetChecksDefinition:
         schema = STAGES[stage] or embedded_feedback(feedback.encoder.dimension)
         table = feedback.tables.read_partition(stage, partition_of(context, stage, feedback))
         if table is None:
-            return _verdict(False, f"{stage} has not been stored")
+            return verdict(False, f"{stage} has not been stored")
         try:
             require(table, schema, stage)
         except ContractError as error:
-            return _verdict(False, str(error))
+            return verdict(False, str(error))
         if differing := _differing(table.schema, schema):
-            return _verdict(False, f"{stage}: {differing}")
-        return _verdict(True, f"{table.num_rows} rows keep the contract", rows=table.num_rows)
+            return verdict(False, f"{stage}: {differing}")
+        return verdict(True, f"{table.num_rows} rows keep the contract", rows=table.num_rows)
 
     return schema_contract
 
@@ -80,9 +81,7 @@ def no_unverified_row(feedback: Feedback, verified_feedback: daft.DataFrame) -> 
     in_use = set().union(*(ids_by_status(feedback.store, status) for status in _IN_USE))
     ids = verified_feedback.select("feedback_id").to_pydict()["feedback_id"]
     strangers = sorted(set(ids) - in_use)
-    return _verdict(
-        not strangers, f"{len(strangers)} rows are not verified: {strangers[:5]}", unverified=len(strangers)
-    )
+    return verdict(not strangers, f"{len(strangers)} rows are not verified: {strangers[:5]}", unverified=len(strangers))
 
 
 def _unpublished(feedback: Feedback, deduped: daft.DataFrame) -> pa.Table:
@@ -118,7 +117,7 @@ def _named_verdict(bad: list[str], looked_at: int, words: str) -> dg.AssetCheckR
     description = f"{len(bad)} of {looked_at} new examples {words}"
     if bad:
         description += f", from feedback {', '.join(sorted(bad)[:_NAMED])}; reject it: feedback-pipeline review reject"
-    return _verdict(not bad, description, new=looked_at, found=len(bad))
+    return verdict(not bad, description, new=looked_at, found=len(bad))
 
 
 def _dialects(feedback: Feedback) -> Callable[[str], str]:
@@ -135,7 +134,7 @@ def key_check(stage: str, key: str) -> dg.AssetChecksDefinition:
         table = feedback.tables.read_partition(stage)
         keys = _column(table, key)
         repeated = len(keys) - len(keys.unique())
-        return _verdict(repeated == 0, f"{repeated} rows repeat a {key}", duplicates=repeated)
+        return verdict(repeated == 0, f"{repeated} rows repeat a {key}", duplicates=repeated)
 
     return no_duplicate_key
 
@@ -148,9 +147,9 @@ def no_empty_vector(feedback: Feedback) -> dg.AssetCheckResult:
     """Every vector has length 1: none is missing, zero or infinite."""
     column = _column(feedback.tables.read_partition("embedded_feedback"), "vector").combine_chunks()
     if not isinstance(column, pa.FixedSizeListArray):
-        return _verdict(False, "embedded_feedback has no column of vectors")
+        return verdict(False, "embedded_feedback has no column of vectors")
     bad = _bad_vectors(column) if len(column) else 0
-    return _verdict(bad == 0, f"{bad} vectors are missing or not of length 1", bad_vectors=bad)
+    return verdict(bad == 0, f"{bad} vectors are missing or not of length 1", bad_vectors=bad)
 
 
 def _column(table: pa.Table | None, name: str) -> pa.ChunkedArray:
@@ -173,7 +172,7 @@ def index_row_count_equals_input(feedback: Feedback) -> dg.AssetCheckResult:
     stored = feedback.tables.read_partition("embedded_feedback")
     expected = still_vouched_for(feedback.store, stored.select(["feedback_ids"])).num_rows if stored else 0
     found = live.rows if live else 0
-    return _verdict(expected == found, f"{found} rows live, {expected} embedded", live=found, embedded=expected)
+    return verdict(expected == found, f"{found} rows live, {expected} embedded", live=found, embedded=expected)
 
 
 @dg.asset_check(asset="finetune_dataset", blocking=True)
@@ -183,7 +182,7 @@ def release_rests_on_feedback_in_use(feedback: Feedback) -> dg.AssetCheckResult:
     rows = feedback.releases.feedback_behind(release) if release else None
     strangers = 0 if rows is None else rows.num_rows - still_vouched_for(feedback.store, rows).num_rows
     words = f"{strangers} rows rest on feedback that is not in use any more; run again to release without them"
-    return _verdict(strangers == 0, words, strangers=strangers)
+    return verdict(strangers == 0, words, strangers=strangers)
 
 
 @dg.asset_check(asset="finetune_dataset", blocking=True)
@@ -191,11 +190,11 @@ def no_leakage(feedback: Feedback) -> dg.AssetCheckResult:
     """No question, near-duplicate or SQL skeleton of one split of the latest release is in another: none is allowed."""
     release = feedback.releases.latest("text2sql")
     if release is None:
-        return _verdict(True, "nothing has been released")
+        return verdict(True, "nothing has been released")
     leakage = leakage_of_release(release, across_databases=feedback.settings.group_across_databases)
     counts = {"exact": leakage.exact, "near": leakage.near, "skeleton": leakage.skeleton}
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    return _verdict(leakage.is_zero, f"rows with a partner in another split: {words}", rows=leakage.rows, **counts)
+    return verdict(leakage.is_zero, f"rows with a partner in another split: {words}", rows=leakage.rows, **counts)
 
 
 ALL_CHECKS = [

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 import pyarrow as pa
 
-from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.kind import RERANKER, TEXT2SQL, DatasetKind
 from feedback_pipeline.schemas import DEDUPED_FEEDBACK, VERIFIED_FEEDBACK
 
 Origins = Mapping[str, tuple[str, ...]]
@@ -60,26 +60,47 @@ _DEDUPED: Origins = {
     "wrong_sql": ("verified_feedback.generated_sql", "verified_feedback.results_differ"),
     "wrong_differences": ("verified_feedback.difference", "verified_feedback.results_differ"),
 }
-_CANONICAL, *_RENDERED = CONFIGS
 _DEFAULT: Origins = {
-    **_same("deduped_feedback", _CANONICAL.schema.names),
+    **_same("deduped_feedback", TEXT2SQL.configs[0].schema.names),
     "row_id": ("deduped_feedback.example_id",),
     "difficulty": ("deduped_feedback.sql_skeleton",),
     "rated_down": ("raw_interactions.output", "raw_interactions.feedback", "checked_feedback.generated_sql"),
     "rated_in": ("raw_interactions.interaction_id", "checked_feedback.feedback_id"),
 }
-_DATASET: Origins = {
-    **_DEFAULT,
-    **{
-        column: tuple(dict.fromkeys(one for origin in origins for one in _DEFAULT[origin]))
-        for column, origins in RENDERED_FROM.items()
-    },
+_QUERIES: Origins = _same(RERANKER.stage, RERANKER.configs[0].schema.names)
+_SIDES = ("positives", "negatives")
+RENDERED_FROM_QUERIES: Origins = {
+    "triplet.anchor": ("query",),
+    "triplet.positive": ("positives",),
+    "triplet.negative": ("negatives",),
+    "labeled_pair.passage": _SIDES,
+    "labeled_pair.label": _SIDES,
+    "listwise.passages": _SIDES,
+    "listwise.labels": _SIDES,
+    "listwise.ranks": ("positive_ranks", "negative_ranks"),
 }
+"""What each training column of the reranker's dataset is made of, where ``default`` has none of that name."""
+
+_MADE_OF: Mapping[str, tuple[Origins, Origins]] = {
+    TEXT2SQL.name: (_DEFAULT, RENDERED_FROM),
+    RERANKER.name: (_QUERIES, RENDERED_FROM_QUERIES),
+}
+
+
+def _dataset(kind: DatasetKind) -> Origins:
+    default, rendered = _MADE_OF[kind.name]
+    columns = {
+        column: tuple(dict.fromkeys(one for origin in origins for one in default[origin]))
+        for column, origins in rendered.items()
+    }
+    return {**default, **columns}
+
 
 LINEAGE: Mapping[str, Origins] = {
     "verified_feedback": {name: _VERIFIED[name] for name in VERIFIED_FEEDBACK.names},
     "deduped_feedback": {name: _DEDUPED[name] for name in DEDUPED_FEEDBACK.names},
-    "finetune_dataset": _DATASET,
+    TEXT2SQL.asset: _dataset(TEXT2SQL),
+    RERANKER.asset: _dataset(RERANKER),
 }
 
 
@@ -92,18 +113,20 @@ def column_lineage(asset: str) -> dict[str, dg.TableColumnLineage]:
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
 
 
-def dataset_columns() -> dg.TableSchema:
+def dataset_columns(kind: DatasetKind = TEXT2SQL) -> dg.TableSchema:
     """Return the columns of all configs of a dataset: those of ``default`` as they are, others as ``config.column``.
 
     Each says in words what it is made of: only Dagster+ draws the lineage of columns.
     """
-    columns = [_column(field.name, field, f"From {_named(_DEFAULT[field.name])}.") for field in _CANONICAL.schema]
-    for config in _RENDERED:
+    default, rendered_from = _MADE_OF[kind.name]
+    canonical, *rendered = kind.configs
+    columns = [_column(field.name, field, f"From {_named(default[field.name])}.") for field in canonical.schema]
+    for config in rendered:
         for field in config.schema:
             name = f"{config.name}.{field.name}"
-            if field.name not in _CANONICAL.schema.names:
+            if field.name not in canonical.schema.names:
                 columns.append(
-                    _column(name, field, f"Rendered from {_named(RENDERED_FROM[name])} of the config default.")
+                    _column(name, field, f"Rendered from {_named(rendered_from[name])} of the config default.")
                 )
     return dg.TableSchema(columns=columns)
 

@@ -19,10 +19,17 @@ IN_PROCESS = {"feedback_pipeline/launched_by": "command line"}
 _UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED]
 
 
+TRAINING_IN_PROCESS = {"feedback_pipeline/launched_by": "command line, training"}
+"""Tag of trainings started so: they take long, and nothing else waits for them."""
+
+
 @contextmanager
-def only_run(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Yield the Dagster instance of ``home`` while no other run from a command line uses it; waits for its turn."""
-    lock = FileLock(home / "command-line-run.lock")
+def only_run(home: Path, *, training: bool = False) -> Iterator[dg.DagsterInstance]:
+    """Yield the Dagster instance of ``home`` while no other run from a command line uses it; waits for its turn.
+
+    Trainings wait for each other only.
+    """
+    lock = FileLock(home / ("command-line-training.lock" if training else "command-line-run.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -30,14 +37,14 @@ def only_run(home: Path) -> Iterator[dg.DagsterInstance]:
         lock.acquire()
     try:
         with dg.DagsterInstance.get() as instance:
-            _bury_the_dead(instance)
+            _bury_the_dead(instance, TRAINING_IN_PROCESS if training else IN_PROCESS)
             yield instance
     finally:
         lock.release()
 
 
-def _bury_the_dead(instance: dg.DagsterInstance) -> None:
-    killed = instance.get_runs(dg.RunsFilter(tags=IN_PROCESS, statuses=_UNFINISHED))
+def _bury_the_dead(instance: dg.DagsterInstance, tags: dict[str, str]) -> None:
+    killed = instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED))
     for run in killed:
         instance.report_run_failed(run, "The process of this run was killed.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -3,8 +3,11 @@
 import dagster as dg
 
 _ON_REQUEST = dg.AssetSelection.assets("erasure_receipt")
-_EVERYTHING = dg.AssetSelection.all() - _ON_REQUEST
-_FOR_THE_NIGHT = dg.AssetSelection.assets("raw_interactions", "feedback_metrics")
+_TRAINING = dg.AssetSelection.assets("reranker_model")
+_EVERYTHING = dg.AssetSelection.all() - _ON_REQUEST - _TRAINING
+_FOR_THE_NIGHT = dg.AssetSelection.assets(
+    "raw_interactions", "feedback_metrics", "reranker_triplets", "reranker_dataset"
+)
 """What agents and trainers do not wait for."""
 ONE_AT_A_TIME = {"feedback_pipeline/writes": "tables"}
 """Tag of runs that follow each other (``dagster.yaml``)."""
@@ -34,4 +37,12 @@ erasure = dg.define_asset_job(
     description="Finishes the erasures that were asked for with 'feedback-pipeline erase'.",
 )
 
-JOBS = [nightly_aggregation, promote_verified, erasure]
+retrain_reranker = dg.define_asset_job(
+    "retrain_reranker",
+    selection=_TRAINING,
+    config=_CONCISE,
+    description="Trains the reranker on its latest dataset and promotes it if it is better. It writes no stage table, "
+    "so the index never waits for it.",
+)
+
+JOBS = [nightly_aggregation, promote_verified, erasure, retrain_reranker]

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from feedback_pipeline.defs.exclusive import IN_PROCESS, only_run
+from feedback_pipeline.defs.exclusive import IN_PROCESS, TRAINING_IN_PROCESS, only_run
 from feedback_pipeline.defs.jobs import ONE_AT_A_TIME
 from feedback_pipeline.defs.requests import assets_of_a_day
 from feedback_pipeline.defs.resources import Feedback, today
@@ -18,7 +18,7 @@ from feedback_pipeline.rules import apply_rules
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import any_open_erasure
 
-NIGHTLY, PROMOTE, ERASURE = "nightly_aggregation", "promote_verified", "erasure"
+NIGHTLY, PROMOTE, ERASURE, RETRAIN = "nightly_aggregation", "promote_verified", "erasure", "retrain_reranker"
 _LONGEST_WAIT_S, _PAUSE_S = 1_800, 1.0
 _LONGEST_COURTESY_S, _HEARTBEAT_S = 600, 120
 _UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -89,6 +89,8 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     if name not in jobs:
         raise UnknownJobError(f"no job {name!r}; jobs: {', '.join(sorted(jobs))}")
+    if name == RETRAIN:
+        return _run_training(defs, settings)
     job, results = defs.resolve_job_def(name), []
     with only_run(dagster_home(settings)) as instance:
         results += _erasures(defs, instance, asked_for=name == ERASURE)
@@ -108,6 +110,18 @@ def run_job(name: str, settings: Settings) -> JobOutcome:
                     raise_on_error=False,
                 )
             )
+    return _outcome(name, days, results)
+
+
+def _run_training(defs: dg.Definitions, settings: Settings) -> JobOutcome:
+    """Train the reranker; other runs need not wait for it."""
+    with only_run(dagster_home(settings), training=True) as instance:
+        job = defs.resolve_job_def(RETRAIN)
+        result = job.execute_in_process(instance=instance, tags=TRAINING_IN_PROCESS, raise_on_error=False)
+    return _outcome(RETRAIN, [], [result])
+
+
+def _outcome(name: str, days: list[str], results: list[dg.ExecuteInProcessResult]) -> JobOutcome:
     failed = {step: text for result in results for step, text in _failures(result).items()}
     return JobOutcome(name, days, [result.run_id for result in results], failed, _seconds(results))
 
@@ -125,7 +139,8 @@ def _erasures(
 def wait_for_writers(instance: dg.DagsterInstance, current_run: str | None = None) -> None:
     """Wait for every run that may have read rows before they are erased, and would write them afterwards.
 
-    Any run may: the UI materialises single assets without our tags. A run that asks (``current_run``) waits for those
+    Any run may: the UI materialises single assets without our tags; only trainings are known to write no rows. A run
+    that asks (``current_run``) waits for those
     before it only, so that no two wait for each other; what came after it is found by the next search for remains.
 
     Raises:
@@ -166,7 +181,7 @@ def _daemon_is_alive(instance: dg.DagsterInstance) -> bool:
 
 def _unfinished_before(instance: dg.DagsterInstance, current_run: str | None) -> str | None:
     records = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY), ascending=True)
-    ids = [record.dagster_run.run_id for record in records]
+    ids = [record.dagster_run.run_id for record in records if record.dagster_run.job_name != RETRAIN]
     others = ids[: ids.index(current_run)] if current_run in ids else ids
     return next((run_id for run_id in others if run_id != current_run), None)
 

@@ -3,7 +3,7 @@
 Rows are quoted as tables that begin with their head: so the erasure of a user finds them in Dagster's history.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,11 +12,11 @@ import pyarrow as pa
 from feedback_pipeline.defs.column_lineage import column_lineage, dataset_columns
 from feedback_pipeline.defs.metadata import markdown_table
 from feedback_pipeline.finetune.catalog import DamagedReleaseError, Release, ReleaseCatalog
-from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.kind import TEXT2SQL, kind_of
 from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.finetune.pictures import figures
 from feedback_pipeline.finetune.publishing.release import ReleaseResult
-from feedback_pipeline.finetune.reading.diff import KINDS, Diff, compare, differences
+from feedback_pipeline.finetune.reading.diff import KINDS, Diff, RowDifference, compare, differences
 from feedback_pipeline.insight.plots.svg import data_uri, svg
 from feedback_pipeline.tables.files import read_bytes
 
@@ -29,10 +29,11 @@ def release_metadata(catalog: ReleaseCatalog, result: ReleaseResult) -> dict[str
     release = result.release
     if release is None:
         return {"dagster/row_count": 0, "published": False}
+    kind = kind_of(release.manifest)
     return {
         "dagster/row_count": sum(release.rows.values()),
-        "dagster/column_schema": dataset_columns(),
-        **column_lineage("finetune_dataset"),
+        "dagster/column_schema": dataset_columns(kind),
+        **column_lineage(kind.asset),
         "version": f"v{release.version}",
         "published": result.published,
         "path": dg.MetadataValue.path(release.path),
@@ -51,7 +52,7 @@ def _counts(release: Release) -> dict[str, Any]:
     configs: Mapping[str, Any] = manifest.get("configs", {})
     rows = {
         config.name: {split: configs[config.name]["rows"].get(split, 0) for split in SPLITS}
-        for config in CONFIGS
+        for config in kind_of(manifest).configs
         if config.name in configs
     }
     return {
@@ -97,12 +98,16 @@ def _examples(diff: Diff) -> str:
         "change": [row.kind for row in rows],
         "row_id": [row.row_id for row in rows],
         "split": [row.split for row in rows],
-        "database_id": [row.database_id for row in rows],
-        "natural_query": [row.question for row in rows],
-        "sql": [row.sql for row in rows],
+        diff.kind.place: [row.database_id for row in rows],
+        **(_texts(rows) if diff.kind is TEXT2SQL else {}),
         "columns": [", ".join(row.columns) for row in rows],
     }
     return markdown_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+
+
+def _texts(rows: Sequence[RowDifference]) -> dict[str, list[str]]:
+    """Return the texts of rows: of SQL alone, since an erasure finds those in Dagster's history by their row_id."""
+    return {"natural_query": [row.question for row in rows], "sql": [row.sql for row in rows]}
 
 
 def _pictures(catalog: ReleaseCatalog, name: str) -> dict[str, dg.MetadataValue]:

@@ -9,6 +9,7 @@ from feedback_pipeline.defs.notify import post_failure
 from feedback_pipeline.defs.release_notice import dataset_release_sensor
 from feedback_pipeline.defs.requests import requests_for
 from feedback_pipeline.defs.resources import Feedback, today
+from feedback_pipeline.defs.retraining import retrain_reranker_sensor
 from feedback_pipeline.drift import SchemaLook, look_at_schemas
 from feedback_pipeline.store import latest_decision_seq
 
@@ -92,6 +93,7 @@ SENSORS = [
     verified_feedback_sensor,
     schema_drift_sensor,
     rebuild_after_erasure,
+    retrain_reranker_sensor,
     run_failure_alert,
     dataset_release_sensor,
 ]

@@ -10,6 +10,7 @@ from feedback_pipeline.erasure.in_rejects import RejectsPlace
 from feedback_pipeline.erasure.in_releases import ReleasesPlace
 from feedback_pipeline.erasure.in_store import StorePlace
 from feedback_pipeline.erasure.in_tables import TablesPlace
+from feedback_pipeline.erasure.in_training import TrainingPlace
 from feedback_pipeline.erasure.receipt import RESUMED, not_reached, receipt_of, trained_models, write_receipt
 from feedback_pipeline.erasure.subject import Place, Subject, subject_of
 from feedback_pipeline.example_index.catalog import IndexCatalog
@@ -37,6 +38,7 @@ def places_of(settings: Settings, store: Store, further: Sequence[Place] = ()) -
         TablesPlace(StageTables(root)),
         CachePlace(root),
         RejectsPlace(settings),
+        TrainingPlace(settings.local_root / "training"),
         *further,
         StorePlace(store),
     ]

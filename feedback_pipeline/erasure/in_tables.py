@@ -74,7 +74,11 @@ def of_subject(table: pa.Table, subject: Subject) -> np.ndarray:
     mask = np.zeros(table.num_rows, bool)
     for column in wanted.keys() & set(table.column_names):
         mask |= np.array([value in wanted[column] for value in table[column].to_pylist()], bool)
-    if "feedback_ids" in table.column_names:
-        lists = table["feedback_ids"].to_pylist()
-        mask |= np.array([not subject.feedback_ids.isdisjoint(ids) for ids in lists], bool)
+    origins: dict[str, Set[str]] = {
+        "feedback_ids": subject.feedback_ids,
+        "interaction_ids": {str(interaction_id) for interaction_id in subject.interaction_ids},
+    }
+    for column in origins.keys() & set(table.column_names):
+        lists = table[column].to_pylist()
+        mask |= np.array([not origins[column].isdisjoint(ids) for ids in lists], bool)
     return mask

@@ -3,17 +3,24 @@
 The journal knows the ids of all that was erased; each table, release and publication is searched for them once.
 """
 
+# Arrow's compute functions come into being when the module loads, so pyright does not know them.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feedback_pipeline.example_index.catalog import IndexCatalog, Publication
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store
-from feedback_pipeline.store.erasures import erased_feedback, last_search, note_search, reopen
+from feedback_pipeline.store.erasures import erased_feedback, erased_interactions, last_search, note_search, reopen
 from feedback_pipeline.tables.stages import StageTables
+
+_IDS = {"feedback_id", "feedback_ids", "interaction_id", "interaction_ids"}
+"""The columns that name what was given: one id, or a list of them."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class _Search:
 
 
 def came_back(settings: Settings, store: Store) -> list[str]:
-    """Return the erasures, all done, of which feedback stands in what was written since; changes nothing.
+    """Return the erasures, all done, of which anything stands in what was written since; changes nothing.
 
     One cheap query where nothing was ever erased; where nothing was written since the last search, a listing of files.
     """
@@ -53,7 +60,9 @@ def _search(settings: Settings, store: Store) -> _Search:
     if not read:
         return _Search()
     mentioned = _mentioned([table for table in read.values() if table is not None])
-    found = [one for one, ids in erased_feedback(store).items() if not mentioned.isdisjoint(ids)]
+    interactions = erased_interactions(store)
+    erased = {one: {*ids, *map(str, interactions[one])} for one, ids in erased_feedback(store).items()}
+    found = [one for one, ids in erased.items() if not mentioned.isdisjoint(ids)]
     return _Search(found, erasure_id, sorted(name for name in present if read.get(name, True) is not None))
 
 
@@ -86,10 +95,11 @@ def _read(reader: Callable[[], pa.Table]) -> pa.Table | None:
 
 
 def _mentioned(tables: list[pa.Table]) -> Set[str]:
+    """Return the ids of feedback and, as text, of interactions that tables name."""
     ids: set[str] = set()
     for table in tables:
-        if "feedback_id" in table.column_names:
-            ids.update(table["feedback_id"].to_pylist())
-        if "feedback_ids" in table.column_names:
-            ids.update(one for some in table["feedback_ids"].to_pylist() for one in some)
+        for name in _IDS & set(table.column_names):
+            column = table[name]
+            flat = pc.list_flatten(column) if pa.types.is_nested(column.type) else column
+            ids.update(pc.unique(flat.cast(pa.string())).to_pylist())
     return ids

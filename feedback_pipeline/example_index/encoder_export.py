@@ -5,15 +5,13 @@ A question is embedded with the same weights as the examples, by a process that 
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from feedback_pipeline.curation.encoder import SentenceEncoder, load_model, model_folder
+from feedback_pipeline.example_index.onnx_file import INPUTS, export_onnx, unit_vectors
 from feedback_pipeline.example_index.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder, encoder_folder
 from feedback_pipeline.tables.files import filesystem, read_json, write_bytes, write_json
 
@@ -57,7 +55,7 @@ def _is_whole(folder: str) -> bool:
 
 def _export_to(folder: Path, encoder: SentenceEncoder) -> None:
     model = load_model(encoder.name)
-    _export_onnx(model, folder / "model.onnx")
+    export_onnx(model, unit_vectors, folder / "model.onnx", inputs=INPUTS[:2], output="unit_vector")
     (folder / "tokenizer.json").write_bytes((model_folder(encoder.name) / "tokenizer.json").read_bytes())
     facts = {
         "dimension": encoder.dimension,
@@ -66,42 +64,6 @@ def _export_to(folder: Path, encoder: SentenceEncoder) -> None:
         "max_tokens": int(model.max_seq_length),
     }
     write_json(str(folder / "encoder.json"), facts)
-
-
-def _export_onnx(model: Any, path: Path) -> None:
-    import torch
-
-    class TextToUnitVector(torch.nn.Module):
-        """All modules of a sentence-transformers model in a row, and normalisation."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.steps = torch.nn.ModuleList(model)
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            features = {"input_ids": input_ids, "attention_mask": attention_mask}
-            for step in self.steps:
-                features = step(features)
-            return torch.nn.functional.normalize(features["sentence_embedding"], p=2, dim=1)
-
-    # Two tensors: given one tensor for both, the exporter takes the inputs for the same thing.
-    tokens, mask = torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.int64)
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        # The exporter warns of its own inner workings, which no user can change.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            TextToUnitVector().eval(),
-            (tokens, mask),
-            str(path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["unit_vector"],
-            dynamic_shapes=(free, free),
-            dynamo=True,
-            external_data=True,
-            verbose=False,
-        )
 
 
 def _compare(folder: Path, encoder: SentenceEncoder) -> None:

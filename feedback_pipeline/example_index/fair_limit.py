@@ -1,7 +1,13 @@
 """So many threads at a time, in the order they came."""
 
+import os
 import threading
 from collections import deque
+
+
+def processors() -> int:
+    """Return how many processors this process may use: fewer than the machine has where it is kept to some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class FairLimit:

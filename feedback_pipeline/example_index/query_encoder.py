@@ -13,7 +13,7 @@ import numpy as np
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from feedback_pipeline.example_index.fair_limit import FairLimit
+from feedback_pipeline.example_index.fair_limit import FairLimit, processors
 from feedback_pipeline.tables.files import filesystem
 
 _INPUTS = ("input_ids", "attention_mask")
@@ -72,7 +72,7 @@ class QueryEncoder:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         model = str(folder / "model.onnx")
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._process, self._slots = os.getpid(), FairLimit(_processors())
+        self._process, self._slots = os.getpid(), FairLimit(processors())
 
     def encode(self, text: str) -> np.ndarray:
         """Return the unit vector of one text: float32 of shape (dimension,)."""
@@ -113,7 +113,7 @@ class QueryEncoder:
     def _limit(self) -> FairLimit:
         """So many texts at a time; a forked process has slots of its own, whoever held some when it was forked."""
         if self._process != os.getpid():
-            self._process, self._slots = os.getpid(), FairLimit(_processors())
+            self._process, self._slots = os.getpid(), FairLimit(processors())
         return self._slots
 
     def _run_apart(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
@@ -149,11 +149,6 @@ def _refuse_missing(folder: Path, names: Iterable[str]) -> None:
         raise EncoderNotFoundError(
             f"{', '.join(missing)} not found in {folder}; run 'feedback-pipeline run' to publish the encoder again"
         )
-
-
-def _processors() -> int:
-    # Fewer than the machine has where this process is kept to some of them.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_encoder(root: str, fingerprint: str) -> QueryEncoder:

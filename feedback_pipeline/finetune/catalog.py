@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_pipeline.finetune.content import record
+from feedback_pipeline.finetune.content.kind import kind_of
 from feedback_pipeline.finetune.content.prompts import Prompts, read_templates
 from feedback_pipeline.finetune.content.record import Record
-from feedback_pipeline.finetune.content.rows import DATASET_ROWS
 from feedback_pipeline.tables.files import filesystem, read_bytes, read_json, uncached, write_json
 
 _VERSION = re.compile(r"v(\d+)")
@@ -185,9 +185,13 @@ class ReleaseCatalog:
         return splits
 
     def feedback_behind(self, release: Release) -> pa.Table:
-        """Return the column ``feedback_ids`` of all rows of a release that is not revoked."""
-        parts = [read_data(path, ["feedback_ids"]) for path in release.data_files]
-        return pa.concat_tables(parts) if parts else DATASET_ROWS.empty_table().select(["feedback_ids"])
+        """Return the one column that names what all rows rest on, of a release that is not revoked.
+
+        It is ``feedback_ids``, or ``interaction_ids`` for what rests on ratings of answers.
+        """
+        kind = kind_of(release.manifest)
+        parts = [read_data(path, [kind.origins]) for path in release.data_files]
+        return pa.concat_tables(parts) if parts else kind.rows.empty_table().select([kind.origins])
 
     def find(self, reference: str) -> Release:
         """Return the release of ``NAME``, ``NAME@3``, ``NAME@v3`` or ``NAME@latest``.

@@ -1,4 +1,4 @@
-"""Which released versions hold a feedback: each version is read once, and then costs one bit per feedback.
+"""Which released versions hold a feedback, or a rated answer: each version is read once, and costs one bit per id.
 
 A version never changes but by being revoked, so what was read of it stays true until its manifest says that it is gone.
 """
@@ -89,7 +89,8 @@ class DatasetMembership:
     def versions_with(self, feedback_id: str) -> list[DatasetVersion]:
         """Return the versions of all datasets whose rows rest on a feedback, by name and number.
 
-        A version that cannot be read is left out, and the log says so.
+        The id of an interaction, as text, is found as well where rows rest on its rating. A version that cannot be read
+        is left out, and the log says so.
         """
         self._look()
         with self._reading:
@@ -134,7 +135,7 @@ class DatasetMembership:
         try:
             self._seen[version] = _Seen(state, self._digest_read(version, folder))
             self._unreadable.discard(version)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, LookupError) as error:
             if version not in self._unreadable:
                 self._unreadable.add(version)
                 logger.warning("dataset %s v%d cannot be read: %s", version.name, version.version, error)
@@ -150,7 +151,7 @@ class DatasetMembership:
         return release.digest
 
     def _read(self, release: Release) -> None:
-        present = id_set(self._catalog.feedback_behind(release)["feedback_ids"])
+        present = id_set(self._catalog.feedback_behind(release).column(0))
         with self._reading:
             self._members.setdefault(release.name, _Members()).add(release.version, present)
 

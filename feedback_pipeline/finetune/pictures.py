@@ -1,9 +1,10 @@
 """Plots of a dataset over its versions: how it has grown, and what it is made of. All from the manifests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from feedback_pipeline.finetune.catalog import Release
 from feedback_pipeline.finetune.content.difficulty import DIFFICULTIES
+from feedback_pipeline.finetune.content.kind import RERANKER, TEXT2SQL, kind_of
 from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.insight.plots import NARROW, WIDE, Series, amounts, fractions, lines, stacked_bars
 from feedback_pipeline.insight.plots.figure import Cell, Figure, Table, legend_of
@@ -29,7 +30,8 @@ def figures(releases: Sequence[Release]) -> dict[str, Figure]:
         releases: all its versions in order, revoked ones too; those before format 2 only tell how many rows they have.
     """
     shown = releases[-MOST_VERSIONS:]
-    made = (_growth(shown), _difficulty(shown), _databases(shown), _evidence(shown), _constructs(shown))
+    kind = kind_of(shown[-1].manifest if shown else {})
+    made = [draw(shown) for draw in _DRAWN[kind.name]]
     return {figure.name: figure for figure in made}
 
 
@@ -64,12 +66,32 @@ def _evidence(releases: Sequence[Release]) -> Figure:
 
 
 def _databases(releases: Sequence[Release]) -> Figure:
-    shares = [_shares(one, "by_database") for one in releases]
+    return _places(releases, "databases", "by_database", "Databases", "database")
+
+
+def _sources(releases: Sequence[Release]) -> Figure:
+    return _places(releases, "sources", "by_source", "Sources", "source")
+
+
+def _places(releases: Sequence[Release], name: str, section: str, title: str, place: str) -> Figure:
+    shares = [_shares(one, section) for one in releases]
     named = _largest(shares[-1] if shares else {}, _NAMED_DATABASES)
     shares = [_summed(one, named) for one in shares]
     names = [*named, *([_OTHERS] if any(one.get(_OTHERS) for one in shares) else [])]
-    words = f"Share of rows by database; the {_NAMED_DATABASES} that are largest in the newest version are named."
-    return _stacked("databases", "Databases", words, releases, shares, names)
+    words = f"Share of rows by {place}; the {_NAMED_DATABASES} that are largest in the newest version are named."
+    return _stacked(name, title, words, releases, shares, names)
+
+
+def _sides(releases: Sequence[Release]) -> Figure:
+    shares = [_shares(one, "by_sides") for one in releases]
+    words = "Share of queries that have passages of both kinds, or of one: triplets come from those with both."
+    return _stacked("sides", "Sides", words, releases, shares, list(shares[-1]) if shares else [])
+
+
+def _labels_of_passages(releases: Sequence[Release]) -> Figure:
+    shares = [_shares(one, "by_label") for one in releases]
+    words = "Share of passages that were helpful, and of those that were not by how that is known."
+    return _stacked("labels", "Labels", words, releases, shares, sorted({name for one in shares for name in one}))
 
 
 def _constructs(releases: Sequence[Release]) -> Figure:
@@ -149,3 +171,10 @@ def _summed(shares: Mapping[str, float], named: Sequence[str]) -> dict[str, floa
         return {}
     shown = {name: shares.get(name, 0.0) for name in named}
     return {**shown, _OTHERS: round(1.0 - sum(shown.values()), _SHARE_DIGITS)}
+
+
+_DRAWN: Mapping[str, Sequence[Callable[[Sequence[Release]], Figure]]] = {
+    TEXT2SQL.name: (_growth, _difficulty, _databases, _evidence, _constructs),
+    RERANKER.name: (_growth, _sources, _sides, _labels_of_passages),
+}
+"""The plots of each kind of dataset."""

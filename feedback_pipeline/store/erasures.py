@@ -148,6 +148,13 @@ def erased_feedback(store: Store) -> dict[str, list[str]]:
         return {row.erasure_id: (row.found or {}).get("feedback_ids", []) for row in rows}
 
 
+def erased_interactions(store: Store) -> dict[str, list[int]]:
+    """Return the ids of the interactions that each finished erasure removed; they are never given again."""
+    with store.read() as session:
+        rows = session.execute(select(ErasureRow.erasure_id, ErasureRow.found).where(ErasureRow.state == DONE))
+        return {row.erasure_id: (row.found or {}).get("interaction_ids", []) for row in rows}
+
+
 def reopen(store: Store, erasure_ids: Iterable[str]) -> None:
     """Open finished entries again because something came back; what they look for are ids, and no longer the user.
 

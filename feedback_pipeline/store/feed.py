@@ -123,6 +123,15 @@ def interactions_of_day(store: Store, day: date) -> pa.Table:
     return table.append_column(RAW_INTERACTIONS.field("chunks"), lists)
 
 
+def rated_interactions(store: Store, kind: str) -> set[int]:
+    """Return the ids of the rated interactions of a kind, without those of users who have opted out."""
+    query = select(InteractionRow.interaction_id).where(
+        InteractionRow.kind == kind, InteractionRow.feedback.is_not(None), _may_be_used()
+    )
+    with store.read() as session:
+        return set(session.connection().execute(query).scalars())
+
+
 def event_days(store: Store) -> dict[date, int]:
     """Return, per UTC day, the largest event_seq of what came from outside, not from the pipeline itself."""
     day = UtcDay(FeedbackEventRow.at)

@@ -1,5 +1,6 @@
 """One stored table per stage and partition: content-addressed Parquet behind a pointer that moves last."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_pipeline.tables.files import filesystem, read_json, sha256, write_bytes, write_json
+from feedback_pipeline.tables.large_files import put_file, sha256_of_file, written_aside
 from feedback_pipeline.tables.parquet import parquet_bytes
 
 WHOLE = "all"
@@ -50,6 +52,30 @@ class StageTables:
         self._sweep(stage, partition, keep={digest, previous.digest if previous else digest})
         return stored
 
+    def write_batches(
+        self,
+        stage: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        partition: str = WHOLE,
+        notes: dict[str, Any] | None = None,
+    ) -> StoredTable:
+        """Store a table that is never in memory as a whole; see ``write``. Equal batches give equal bytes.
+
+        Raises:
+            StorageError: the storage, or the folder for temporary files, cannot be written.
+
+        """
+        previous = self.describe(stage, partition)
+        with written_aside(self._root, schema, batches) as (path, rows):
+            digest = sha256_of_file(path)
+            stored = StoredTable(self._data_path(stage, partition, digest), rows, digest, notes or {})
+            if previous is None or previous.digest != digest:
+                put_file(path, stored.path)
+        write_json(self._pointer_path(stage, partition), {"digest": digest, "rows": rows, "notes": stored.notes})
+        self._sweep(stage, partition, keep={digest, previous.digest if previous else digest})
+        return stored
+
     def describe(self, stage: str, partition: str = WHOLE) -> StoredTable | None:
         """Return what is stored for a partition, or None."""
         pointer = read_json(self._pointer_path(stage, partition))
@@ -71,6 +97,15 @@ class StageTables:
         if paths:
             return daft.read_parquet(paths)
         return daft.from_arrow(_read_parquet(stored[0].path) if stored else schema.empty_table())
+
+    def batches(self, stage: str, columns: list[str], rows: int = 16_384) -> Iterator[pa.Table]:
+        """Yield some columns of all partitions of a stage, in order, so many rows at a time."""
+        described = (self.describe(stage, partition) for partition in self.partitions(stage))
+        for stored in (table for table in described if table is not None and table.rows):
+            fs, inner = filesystem(stored.path)
+            with fs.open(inner, "rb") as file:
+                for batch in pq.ParquetFile(file).iter_batches(rows, columns=columns):
+                    yield pa.Table.from_batches([batch])
 
     def read_partition(self, stage: str, partition: str = WHOLE) -> pa.Table | None:
         """Return one partition as an Arrow table, or None if it is not stored."""

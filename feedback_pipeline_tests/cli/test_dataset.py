@@ -5,8 +5,9 @@ from feedback_pipeline_tests.defs.pipeline import Pipeline
 
 
 def test_versions_are_listed(samples: Pipeline, run: Run, run_json: RunJson) -> None:
-    [listed] = run_json("dataset", "list")["datasets"]
+    [ratings, listed] = run_json("dataset", "list")["datasets"]
 
+    assert (ratings["name"], ratings["version"]) == ("reranker", 1)
     assert listed == {
         "name": "text2sql",
         "version": 1,
@@ -36,7 +37,7 @@ def test_nothing_released_yet_is_no_error(run: Run, run_json: RunJson) -> None:
 def test_what_there_is_not_is_explained(samples: Pipeline, run: Run, run_json: RunJson) -> None:
     unknown = run("dataset", "show", "text2sql@v7")
     assert (unknown.exit_code, unknown.stderr) == (1, "error: dataset text2sql has no version 7; it has v1\n")
-    assert "released datasets: text2sql" in run("dataset", "show", "nope").stderr
+    assert "released datasets: reranker, text2sql" in run("dataset", "show", "nope").stderr
     assert run_json("dataset", "show", "nope")["error"]["type"] == "UnknownReleaseError"
 
     (Path(samples.latest().path) / "manifest.json").write_text("{")

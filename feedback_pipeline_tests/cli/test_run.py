@@ -83,7 +83,7 @@ def test_an_unknown_job_is_one_line_and_exit_code_1(pipeline: Pipeline, run: Run
 
     assert result.exit_code == 1
     assert errors(result.stderr) == [
-        "error: no job 'nope'; jobs: erasure, nightly_aggregation, promote_verified, push_to_hub"
+        "error: no job 'nope'; jobs: erasure, nightly_aggregation, promote_verified, push_to_hub, retrain_reranker"
     ]
     assert pipeline.event_count() == 0
 

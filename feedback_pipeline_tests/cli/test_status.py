@@ -19,9 +19,11 @@ def test_feedback_index_and_releases(samples: Pipeline, run: Run, run_json: RunJ
         "applied": 389,
     }
     assert (document["index"]["version"], document["index"]["rows"]) == (1, 360)
-    assert document["releases"] == [
-        {field: getattr(samples.latest(), field) for field in ("name", "version", "path", "digest", "rows")}
-    ]
+    [ratings, corrections] = document["releases"]
+    assert ratings["name"] == "reranker"
+    assert corrections == {
+        field: getattr(samples.latest(), field) for field in ("name", "version", "path", "digest", "rows")
+    }
     shown = run("status").stdout
     assert "live version 1, 360 examples" in shown
     assert "text2sql v1, 360 rows" in shown

@@ -90,7 +90,8 @@ def test_nothing_is_left_in_any_file(used: Pipeline, run_here: Run) -> None:
     assert receipt["verification"]["total"] == 0
     assert receipt["verification"]["searched_by"] == "ids and texts"
     assert json.loads((used.root / "erasures" / f"{receipt['erasure_id']}.json").read_text()) == receipt
-    assert set(receipt["removed"]) == {"index", "releases", "tables", "vectors", "rejects", "run_history", "store"}
+    places = {"index", "releases", "tables", "vectors", "rejects", "training", "run_history", "store"}
+    assert set(receipt["removed"]) == places
     # Submitted, checked, verified and applied, and withdrawn by the erasure itself.
     assert receipt["found"]["store"] == {"feedback": 2, "events": 10, "interactions": 1, "retrieved_chunks": 1}
     assert receipt["found"]["releases"] == {"text2sql": [2, 3]}
@@ -182,7 +183,7 @@ import feedback_pipeline.definitions
 from feedback_pipeline.cli import app
 from feedback_pipeline.erasure import erase
 real = erase.note_progress
-for moment in range(7):
+for moment in range(8):
     def note(store, erasure_id, progress):
         if len(progress) > moment:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -198,7 +199,7 @@ for moment in range(7):
 
 def test_killed_between_doing_and_noting_each_step_the_next_run_finishes(used: Pipeline) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.split("\n")[:-1] == [f"{moment} {signal.SIGKILL.value}" for moment in range(7)], done.stderr
+    assert done.stdout.split("\n")[:-1] == [f"{moment} {signal.SIGKILL.value}" for moment in range(8)], done.stderr
     assert any_open_erasure(used.store)
 
     used.run("nightly_aggregation")

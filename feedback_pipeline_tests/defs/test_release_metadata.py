@@ -19,16 +19,19 @@ from feedback_pipeline.defs.training import finetune_dataset
 from feedback_pipeline.erasure.subject import Subject
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.finetune.content.configs import CONFIGS
+from feedback_pipeline.finetune.content.kind import RERANKER
 from feedback_pipeline.finetune.content.prompts import DatabaseFacts, Prompts, read_templates
 from feedback_pipeline.finetune.content.rows import DATASET_ROWS, as_dataset_rows
 from feedback_pipeline.finetune.content.schema_text import SchemaText
 from feedback_pipeline.finetune.publishing.release import ReleaseResult
 from feedback_pipeline.finetune.publishing.retention import prune
-from feedback_pipeline.schemas import STAGES, VERIFIED_FEEDBACK
+from feedback_pipeline.schemas import RERANKER_QUERIES, STAGES, VERIFIED_FEEDBACK
 from feedback_pipeline.store import UserTexts
 from feedback_pipeline_tests.curation.samples import verified, verified_frame
 from feedback_pipeline_tests.defs.pipeline import Pipeline
 from feedback_pipeline_tests.finetune.versions import example, publish
+from feedback_pipeline_tests.reranker.samples import publish as publish_queries
+from feedback_pipeline_tests.reranker.samples import query
 
 PLOTS = {"plot_growth", "plot_difficulty", "plot_databases", "plot_evidence", "plot_constructs"}
 
@@ -166,6 +169,7 @@ def test_a_missed_night_is_a_warning_and_two_are_a_failure() -> None:
 
 def test_the_lineage_names_the_columns_there_are() -> None:
     schemas = {name: schema.names for name, schema in STAGES.items() if schema is not None}
+    schemas["reranker_triplets"] = RERANKER_QUERIES.names
 
     for asset, columns in LINEAGE.items():
         for origins in columns.values():
@@ -175,6 +179,27 @@ def test_the_lineage_names_the_columns_there_are() -> None:
     assert set(LINEAGE["verified_feedback"]) == set(schemas["verified_feedback"])
     assert set(LINEAGE["deduped_feedback"]) == set(schemas["deduped_feedback"])
     assert set(LINEAGE["finetune_dataset"]) == {column.name for column in dataset_columns().columns}
+    assert set(LINEAGE["reranker_dataset"]) == {column.name for column in dataset_columns(RERANKER).columns}
+
+
+def test_a_release_of_the_reranker_is_shown_without_the_words_of_queries(tmp_path: Path) -> None:
+    publish_queries(tmp_path, [query(number) for number in range(10)])
+    publish_queries(tmp_path, [query(number) for number in range(1, 12)])
+    catalog = ReleaseCatalog(str(tmp_path))
+
+    metadata = release_metadata(catalog, ReleaseResult(catalog.latest("reranker"), published=True))
+
+    shown = metadata["changed_rows"].value
+    assert re.findall(r"\w+", shown.split("\n")[0]) == ["change", "row_id", "split", "source", "columns"]
+    assert shown.count("\n") == 4
+    assert "What about" not in shown
+    assert metadata["rows_per_config"].value.keys() == {"default", "triplet", "labeled_pair", "listwise"}
+    assert metadata.keys() >= {"plot_growth", "plot_sources", "plot_sides", "plot_labels"}
+    assert metadata["card"].value.startswith("# reranker v2\n")
+    said = {column.name: column.description for column in metadata["dagster/column_schema"].columns}
+    assert said["positives"] == "From reranker_triplets.positives."
+    assert said["triplet.anchor"] == "Rendered from query of the config default."
+    assert set(metadata["dagster/column_lineage"].deps_by_column) == set(LINEAGE["reranker_dataset"])
 
 
 @pytest.mark.parametrize("config", [config for config in CONFIGS if config.name != "default"], ids=lambda one: one.name)

@@ -1,4 +1,4 @@
-"""The configs of a release: the same rows in the formats that trainers read (TRL's "Dataset formats and types").
+"""The configs of a release of SQL: the same rows in the formats that trainers read (TRL's "Dataset formats and types").
 
 Each config is rendered from rows of DATASET_ROWS alone, so what did not change there does not change here.
 """
@@ -35,6 +35,8 @@ REPEATING = ("database_id", "cluster_id", "schema_fingerprint", "evidence", "sou
 """Columns that Parquet's dictionaries make smaller; texts are smaller and quicker without."""
 
 _UNSEEN = "it gives other results"
+_WRONG = ("wrong_sql",)
+"""Only rows of which a wrong SQL was seen to give other results have something to show."""
 
 RENDERING_VERSION = 1
 """Counts changes of what is rendered from the same rows and templates."""
@@ -51,26 +53,26 @@ class Config:
 
     Attributes:
         name: as ``datasets.load_dataset(path, name)`` takes it.
-        schema: columns of the training format, then PROVENANCE.
-        show: from rows of DATASET_ROWS to this schema, in their order; rows with nothing to show are left out.
+        schema: columns of the training format, then those that tell where a row comes from.
+        show: from canonical rows to this schema, in their order; rows with nothing to show are left out.
         title: what it is, for the card.
-        only_different: only rows of which the wrong SQL was seen to give other results have something to show.
+        needs: columns of the rows that hold lists; where one is empty there is nothing to show.
     """
 
     name: str
     schema: pa.Schema
     show: Callable[["Asked"], pa.Table]
     title: str
-    only_different: bool = False
+    needs: tuple[str, ...] = ()
 
     def render(self, rows: pa.Table, prompts: Prompts) -> pa.Table:
-        """Return what this config alone shows of rows of DATASET_ROWS."""
+        """Return what this config alone shows of canonical rows."""
         return self.show(Asked(rows, prompts))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Rows of DATASET_ROWS with the prompts they become; what several configs show is made once.
+    """Canonical rows with the prompts they become; what several configs show is made once.
 
     Attributes:
         rows: the rows.
@@ -192,8 +194,8 @@ CONFIGS = (
     Config("default", DEFAULT, _default, "every row with all its columns"),
     Config("sft", SFT, _sft, "chat messages for supervised fine-tuning"),
     Config("prompt_completion", PROMPT_COMPLETION, _prompt_completion, "plain text for supervised fine-tuning"),
-    Config("preference", PREFERENCE, _preference, "pairs for DPO: the verified SQL and a wrong one", True),
+    Config("preference", PREFERENCE, _preference, "pairs for DPO: the verified SQL and a wrong one", _WRONG),
     Config("kto", KTO, _kto, "single answers with a label for KTO"),
-    Config("repair", REPAIR, _repair, "a wrong query and what was seen of it, then the right one", True),
+    Config("repair", REPAIR, _repair, "a wrong query and what was seen of it, then the right one", _WRONG),
 )
 """In the order of the card; ``default`` comes first: the others are rendered from it."""

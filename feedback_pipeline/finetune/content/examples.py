@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from feedback_pipeline.finetune.content.rows import dataset_rows
+from feedback_pipeline.finetune.content.kind import TEXT2SQL, DatasetKind
 from feedback_pipeline.tables.files import filesystem
 
 _BATCH_ROWS = 32_768
@@ -21,7 +21,7 @@ _NOT_RELEASED = ("canonical_question", "canonical_sql")
 
 
 class RowBatches(Protocol):
-    """DATASET_ROWS in the order of ``row_id``, which may be read more than once."""
+    """Canonical rows in the order of ``row_id``, which may be read more than once."""
 
     def batches(self) -> Iterator[pa.Table]:
         """Yield all rows, some at a time."""
@@ -29,30 +29,19 @@ class RowBatches(Protocol):
 
 
 class Examples(RowBatches, Protocol):
-    """Examples, schemas.DEDUPED_FEEDBACK, that give the rows of a dataset in the order of ``example_id``."""
+    """What a stage made, such as schemas.DEDUPED_FEEDBACK, giving the rows of a dataset in the order of their key."""
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Return some columns of all examples."""
         ...
 
 
-class TableRows:
-    """DATASET_ROWS in memory, in any order."""
-
-    def __init__(self, table: pa.Table):
-        self._table = table.sort_by("row_id")
-
-    def batches(self) -> Iterator[pa.Table]:
-        """Yield all rows, some at a time."""
-        for start in range(0, self._table.num_rows, _BATCH_ROWS):
-            yield self._table.slice(start, _BATCH_ROWS)
-
-
 class TableExamples:
     """Examples in memory, in any order."""
 
-    def __init__(self, table: pa.Table):
-        self._table = table.sort_by("example_id")
+    def __init__(self, table: pa.Table, kind: DatasetKind = TEXT2SQL):
+        self._kind = kind
+        self._table = table.sort_by(kind.key)
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Return some columns of all examples."""
@@ -61,28 +50,29 @@ class TableExamples:
     def batches(self) -> Iterator[pa.Table]:
         """Yield all rows, some at a time."""
         for start in range(0, self._table.num_rows, _BATCH_ROWS):
-            yield dataset_rows(self._table.slice(start, _BATCH_ROWS))
+            yield self._kind.from_stage(self._table.slice(start, _BATCH_ROWS))
 
 
 class StoredExamples:
-    """Examples in a Parquet file, local or remote, which must be ordered by ``example_id``.
+    """Examples in a Parquet file, local or remote, which must be ordered by their key.
 
     ``rated`` are answers to their questions that users rated down: ``example_id``, ``rated_down``, ``rated_in``.
     """
 
-    def __init__(self, path: str, rated: pa.Table | None = None):
+    def __init__(self, path: str, rated: pa.Table | None = None, kind: DatasetKind = TEXT2SQL):
         self._path = path
         self._rated = rated
+        self._kind = kind
 
     def columns(self, names: Sequence[str]) -> pa.Table:
-        """Return some columns of all examples. Raises ValueError where ``example_id`` shows them in another order."""
+        """Return some columns of all examples. Raises ValueError where the key shows them in another order."""
         fs, inner = filesystem(self._path)
         with fs.open(inner, "rb") as file:
             table = pq.read_table(file, columns=list(names))
-        if "example_id" in names:
-            ids = table["example_id"].combine_chunks()
+        if (key := self._kind.key) in names:
+            ids = table[key].combine_chunks()
             if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
-                raise ValueError(f"the rows of {self._path} are not ordered by example_id")
+                raise ValueError(f"the rows of {self._path} are not ordered by {key}")
         return table
 
     def batches(self) -> Iterator[pa.Table]:
@@ -91,8 +81,8 @@ class StoredExamples:
         with fs.open(inner, "rb") as file:
             stored = pq.ParquetFile(file)
             needed = [name for name in stored.schema_arrow.names if name not in _NOT_RELEASED]
-            for batch in stored.iter_batches(_BATCH_ROWS, columns=needed):
-                yield dataset_rows(self._with_ratings(pa.Table.from_batches([batch])))
+            for batch in stored.iter_batches(self._kind.shard_rows or _BATCH_ROWS, columns=needed):
+                yield self._kind.from_stage(self._with_ratings(pa.Table.from_batches([batch])))
 
     def _with_ratings(self, examples: pa.Table) -> pa.Table:
         if self._rated is None or not self._rated.num_rows:
@@ -102,6 +92,18 @@ class StoredExamples:
             lists = self._rated[name].take(places).combine_chunks()
             examples = examples.append_column(name, pc.fill_null(lists, pa.scalar([], lists.type)))
         return examples
+
+
+class NumberedRows(Protocol):
+    """The rows of a release, numbered from 0 in the order of ``row_id``."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def batches(self) -> Iterator[tuple[slice | np.ndarray, pa.Table]]:
+        """Yield all rows, some at a time and in any order, with their numbers."""
+        ...
 
 
 @dataclass(frozen=True)

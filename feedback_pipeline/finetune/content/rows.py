@@ -47,6 +47,9 @@ answers of which that was seen, with what it was in ``wrong_differences``. ``rat
 answers to the same question that users rated down, ``rated_in`` the interactions in which they did.
 """
 
+MOMENT = "verified_at"
+"""The column that fingerprints leave out."""
+
 SPLITS = ("train", "validation", "test")
 """From the one that is trained on to the one most held out."""
 
@@ -102,16 +105,16 @@ def row_keys(row_ids: pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(b"".join(digits), ">u8").astype(np.uint64)
 
 
-def fingerprints(rows: pa.Table) -> np.ndarray:
-    """Return the first 16 bytes of the SHA-256 of each row of DATASET_ROWS: bytes of shape (rows, 16).
+def fingerprints(rows: pa.Table, schema: pa.Schema = DATASET_ROWS) -> np.ndarray:
+    """Return the first 16 bytes of the SHA-256 of each row of ``schema``: bytes of shape (rows, 16).
 
     When a row was verified plays no part: the same corrections verified elsewhere or again are the same rows.
 
     A row is spelled as the lengths of its fields, in the order of the schema, as 32-bit little-endian integers (-1 for
-    null), and then the fields: text as UTF-8, numbers in decimal digits, weights in billionths, lists as each item with
-    its length before it. Nothing in it depends on how Parquet or Arrow lay a table out.
+    null), and then the fields: text as UTF-8, numbers in decimal digits, fractions in billionths, lists as each item
+    with its length before it. Nothing in it depends on how Parquet or Arrow lay a table out.
     """
-    return fingerprints_of([rows[field.name].cast(field.type) for field in DATASET_ROWS if field.name != "verified_at"])
+    return fingerprints_of([rows[field.name].cast(field.type) for field in schema if field.name != MOMENT])
 
 
 def moments(verified_at: pa.ChunkedArray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Which examples go into a dataset: the thresholds of the policy, and what each left-out example failed."""
+"""Which rows go into a dataset: the thresholds of a policy, and what each row that was left out failed."""
 
 # Arrow's compute functions come into being when the module loads, so pyright does not know them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,11 @@ DROPPED_ROWS = pa.schema(
 )
 """What is not in a release and why: examples left out here, and the feedback that earlier stages left out."""
 
-SELECTED_BY = ("example_id", "natural_query", "weight", "feedback_ids", "evidence", "verified_at")
-"""The columns of schemas.DEDUPED_FEEDBACK that the selection looks at."""
+ASSET = "finetune_dataset"
+"""Under whose name stands what the thresholds left out."""
 
-STAGE = "finetune_dataset"
+Rule = tuple[str, Callable[[], np.ndarray]]
+"""A reason, and which rows it holds for: booleans of shape (rows,)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class Selection:
     dropped: pa.Table
 
 
+def selected_by(policy: ReleasePolicy) -> list[str]:
+    """Return the columns of schemas.DEDUPED_FEEDBACK that ``select`` looks at."""
+    names = ["example_id", "weight", "feedback_ids", "evidence", "verified_at"]
+    return [*names, *(["natural_query"] if policy.max_question_chars else [])]
+
+
 def select(
     examples: pa.Table,
     policy: ReleasePolicy,
@@ -75,36 +82,48 @@ def select(
     """Choose the examples that keep the thresholds; the first that one fails is its reason.
 
     Args:
-        examples: the columns SELECTED_BY; ``natural_query`` only where its length counts.
+        examples: the columns ``selected_by``.
         policy: the thresholds.
         in_use: feedback that somebody stands behind right now; None: all.
         user_of: the user behind each feedback that has one, as any text that tells users apart.
     """
-    reasons = np.full(examples.num_rows, "", dtype=object)
-    rules: list[tuple[str, Callable[[], np.ndarray]]] = [
-        ("feedback is not in use any more", lambda: _not_in_use(examples, in_use)),
+    most = policy.max_question_chars
+    rules: list[Rule] = [
+        ("feedback is not in use any more", lambda: rests_on_others(examples["feedback_ids"], in_use)),
         (f"evidence below {policy.min_evidence}", lambda: _unproven(examples, policy.min_evidence)),
         (f"weight below {policy.min_weight:g}", lambda: _numbers(examples["weight"]) < policy.min_weight),
-        (f"question longer than {policy.max_question_chars} characters", lambda: _too_long(examples, policy)),
+        (f"question longer than {most} characters", lambda: longer_than(examples, "natural_query", most)),
     ]
-    for reason, failing in rules:
-        reasons[(reasons == "") & failing()] = reason
+    reasons = first_reasons(examples.num_rows, rules)
     beyond = _beyond_user_cap(examples, reasons == "", policy.max_rows_per_user, user_of or {})
     reasons[beyond] = f"beyond the {policy.max_rows_per_user} rows of one user"
-    kept = reasons == ""
-    return Selection(kept, _dropped(examples, reasons, ~kept))
+    return Selection(reasons == "", left_out(ASSET, examples["example_id"], examples["feedback_ids"], reasons))
+
+
+def first_reasons(count: int, rules: Iterable[Rule]) -> np.ndarray:
+    """Return for each of ``count`` rows the reason of the first rule that holds for it, "" where none does."""
+    reasons = np.full(count, "", dtype=object)
+    for reason, failing in rules:
+        reasons[(reasons == "") & failing()] = reason
+    return reasons
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     return column.to_numpy()
 
 
-def _not_in_use(examples: pa.Table, in_use: Set[str] | None) -> np.ndarray:
+def rests_on_others(origins: pa.ChunkedArray, in_use: Set[str] | None) -> np.ndarray:
+    """Return which rows rest on anything that is not ``in_use``; none where that is None.
+
+    Args:
+        origins: what each row rests on, as lists of ids.
+        in_use: the ids that count.
+    """
+    found = np.zeros(len(origins), bool)
     if in_use is None:
-        return np.zeros(examples.num_rows, bool)
-    rows, ids = _flattened(examples["feedback_ids"])
+        return found
+    rows, ids = _flattened(origins)
     missing = pc.invert(pc.is_in(ids, value_set=pa.array(sorted(in_use), pa.string())))
-    found = np.zeros(examples.num_rows, bool)
     found[rows[missing.to_numpy(zero_copy_only=False)]] = True
     return found
 
@@ -120,10 +139,9 @@ def _unproven(examples: pa.Table, least: str) -> np.ndarray:
     return _numbers(pc.fill_null(levels, -1)) < EVIDENCE_LEVELS.index(least)
 
 
-def _too_long(examples: pa.Table, policy: ReleasePolicy) -> np.ndarray:
-    if not policy.max_question_chars:
-        return np.zeros(examples.num_rows, bool)
-    return _numbers(pc.utf8_length(examples["natural_query"])) > policy.max_question_chars
+def longer_than(rows: pa.Table, name: str, most: int) -> np.ndarray:
+    """Return which texts of a column have more than ``most`` characters; 0 takes all, and needs no such column."""
+    return _numbers(pc.utf8_length(rows[name])) > most if most else np.zeros(rows.num_rows, bool)
 
 
 def _beyond_user_cap(examples: pa.Table, kept: np.ndarray, cap: int, user_of: Mapping[str, str]) -> np.ndarray:
@@ -155,14 +173,15 @@ def _only_user(feedback_ids: pa.ChunkedArray, user_of: Mapping[str, str]) -> np.
     return np.where(lowest == highest, highest, -1)
 
 
-def _dropped(examples: pa.Table, reasons: np.ndarray, left_out: np.ndarray) -> pa.Table:
-    mask = pa.array(left_out)
-    count = int(left_out.sum())
+def left_out(asset: str, row_ids: pa.ChunkedArray, origins: pa.ChunkedArray, reasons: np.ndarray) -> pa.Table:
+    """Return the rows that have a reason, with what they rest on, as DROPPED_ROWS ordered by ``row_id``."""
+    dropped = reasons != ""
+    mask, count = pa.array(dropped, pa.bool_()), int(dropped.sum())
     columns = {
-        "stage": pa.repeat(STAGE, count),
-        "reason": pa.array(reasons[left_out].tolist(), pa.string()),
-        "row_id": examples["example_id"].filter(mask),
-        "feedback_ids": examples["feedback_ids"].filter(mask),
+        "stage": pa.repeat(asset, count),
+        "reason": pa.array(reasons[dropped].tolist(), pa.string()),
+        "row_id": row_ids.filter(mask),
+        "feedback_ids": origins.filter(mask),
         "detail": pa.nulls(count, pa.string()),
     }
     return pa.table(columns, schema=DROPPED_ROWS).sort_by("row_id")

@@ -29,7 +29,7 @@ class Keys:
     Attributes:
         row: the row itself.
         question: its question on its database.
-        skeleton: its SQL skeleton on its database.
+        skeleton: its SQL skeleton on its database, 0 where there is none.
     """
 
     row: np.ndarray
@@ -42,12 +42,13 @@ def keys_of(examples: pa.Table) -> Keys:
     database = examples["database_id"]
     return Keys(
         row_keys(examples["example_id"]),
-        _key(database, examples["canonical_question"]),
-        _key(database, examples["sql_skeleton"]),
+        key_of(database, examples["canonical_question"]),
+        key_of(database, examples["sql_skeleton"]),
     )
 
 
-def _key(*columns: pa.ChunkedArray) -> np.ndarray:
+def key_of(*columns: pa.ChunkedArray) -> np.ndarray:
+    """Return what rows of these texts are recognised by: numbers of 64 bits, of shape (rows,)."""
     # Trainers need no pandas for what else is here.
     from pandas.util import hash_array
 

@@ -16,6 +16,6 @@ _TEMPLATES = Environment(
 )
 
 
-def dataset_card(manifest: dict[str, Any]) -> str:
+def dataset_card(manifest: dict[str, Any], template: str) -> str:
     """Return README.md of a release, with the YAML head that ``datasets.load_dataset(path)`` reads."""
-    return _TEMPLATES.get_template("card.md.j2").render(manifest=manifest, splits=SPLITS)
+    return _TEMPLATES.get_template(template).render(manifest=manifest, splits=SPLITS)

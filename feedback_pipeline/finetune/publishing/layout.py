@@ -9,14 +9,19 @@ import numpy as np
 from feedback_pipeline.finetune.content.record import Record
 
 SHARD_ROWS = 16_384
-"""Rows of a file, and of its row group."""
+"""Rows of a file, and of its row group, where a kind of dataset says nothing else."""
 
 _WORTH_KEEPING = 0.5
 """A shard written anew that is emptier than this share is dissolved, and its rows go to the end."""
 
 
 def lay_out(
-    keys: np.ndarray, prints: np.ndarray, split: int, rows: np.ndarray, parent: Record | None
+    keys: np.ndarray,
+    prints: np.ndarray,
+    split: int,
+    rows: np.ndarray,
+    parent: Record | None,
+    shard_rows: int | None = None,
 ) -> list[np.ndarray]:
     """Return the shards of one split: the row numbers of each, ordered by key.
 
@@ -26,17 +31,19 @@ def lay_out(
         split: as its place in SPLITS.
         rows: the numbers of the rows of this split, ascending.
         parent: the version before; None lays everything out anew.
+        shard_rows: rows of a shard; None: SHARD_ROWS.
     """
+    most = shard_rows or SHARD_ROWS
     kept: list[np.ndarray] = []
     if parent is not None:
-        kept, rows = _kept_shards(keys, prints, split, rows, parent)
-    if len(rows) and kept and len(kept[-1]) < SHARD_ROWS:
+        kept, rows = _kept_shards(keys, prints, split, rows, parent, _WORTH_KEEPING * most)
+    if len(rows) and kept and len(kept[-1]) < most:
         rows = np.sort(np.concatenate([kept.pop(), rows]))
-    return kept + [rows[start : start + SHARD_ROWS] for start in range(0, len(rows), SHARD_ROWS)]
+    return kept + [rows[start : start + most] for start in range(0, len(rows), most)]
 
 
 def _kept_shards(
-    keys: np.ndarray, prints: np.ndarray, split: int, rows: np.ndarray, parent: Record
+    keys: np.ndarray, prints: np.ndarray, split: int, rows: np.ndarray, parent: Record, fewest: float
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the shards of the parent with the rows that are still in them, and the rows that need a place."""
     if not parent.present.any():
@@ -50,7 +57,7 @@ def _kept_shards(
     for shard, size in enumerate(sizes):
         here = shards == shard
         untouched = here.sum() == size and unchanged[here].all()
-        if untouched or here.sum() >= _WORTH_KEEPING * SHARD_ROWS:
+        if untouched or here.sum() >= fewest:
             kept.append(rows[here])
         else:
             loose.append(rows[here])

@@ -13,6 +13,7 @@ from feedback_pipeline.curation.clustering import group_numbers
 from feedback_pipeline.curation.near_duplicates import near_duplicate_pairs
 from feedback_pipeline.curation.questions import canonical_question
 from feedback_pipeline.finetune.catalog import Release, read_data, split_of_file
+from feedback_pipeline.finetune.content.kind import RERANKER, kind_of
 
 _SHOWN = 5
 
@@ -96,12 +97,36 @@ def measure_leakage(
     )
 
 
+def measure_query_leakage(rows: pa.Table, splits: np.ndarray | pa.Array | pa.ChunkedArray) -> Leakage:
+    """Return what the splits of a reranker's dataset have in common; there is no SQL that they could share.
+
+    Args:
+        rows: columns row_id, query.
+        splits: the name of the split of each row, or a number for it.
+
+    Raises:
+        ValueError: there is not one split per row.
+
+    """
+    columns = {
+        "row_id": rows["row_id"],
+        "database_id": pa.repeat("", rows.num_rows),
+        "natural_query": rows["query"],
+        "sql_skeleton": rows["row_id"],
+    }
+    return measure_leakage(pa.table(columns), splits)
+
+
 def leakage_of_release(release: Release, *, across_databases: bool = True) -> Leakage:
     """Return what the splits of a release have in common, measured on the rows in its files."""
-    columns = ["row_id", "database_id", "natural_query", "sql_skeleton"]
+    kind = kind_of(release.manifest)
+    columns = ["row_id", *(name for name in kind.measured_by if name in kind.rows.names and name != "row_id")]
     tables = [read_data(path, columns) for path in release.data_files]
     names = [pa.repeat(split_of_file(path), len(rows)) for path, rows in zip(release.data_files, tables, strict=True)]
-    return measure_leakage(pa.concat_tables(tables), pa.chunked_array(names), across_databases=across_databases)
+    rows, splits = pa.concat_tables(tables), pa.chunked_array(names)
+    if kind is RERANKER:
+        return measure_query_leakage(rows, splits)
+    return measure_leakage(rows, splits, across_databases=across_databases)
 
 
 def _canonical(rows: pa.Table) -> pa.ChunkedArray | pa.Array:

@@ -3,44 +3,30 @@
 A published version never changes but in this one way: its data files go, its manifest stays and says so.
 """
 
-# Arrow's compute functions come into being when the module loads, so pyright does not know them.
-# pyright: reportAttributeAccessIssue=false
-
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
 from glob import escape
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data
 from feedback_pipeline.finetune.content import record as records
-from feedback_pipeline.finetune.content.balance import made_of
-from feedback_pipeline.finetune.content.examples import KeptRows, TableRows
+from feedback_pipeline.finetune.content.kind import kind_of
 from feedback_pipeline.finetune.content.record import Record
-from feedback_pipeline.finetune.content.rows import (
-    DATASET_ROWS,
-    as_dataset_rows,
-    content_digest,
-    fingerprints,
-    lists_filled,
-    moments,
-    row_keys,
-)
+from feedback_pipeline.finetune.content.rows import MOMENT, row_keys
 from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.content.splits import split_facts
+from feedback_pipeline.finetune.publishing.remaining_rows import ORIGINS, RemainingRows, columns_in, matches
 from feedback_pipeline.finetune.publishing.retention import remove_data
+from feedback_pipeline.finetune.publishing.row_facts import all_fingerprints, contents_of, moments_of
+from feedback_pipeline.finetune.publishing.shard_files import Rendering
 from feedback_pipeline.finetune.publishing.staging import sweep
-from feedback_pipeline.finetune.publishing.version import DROPPED_FILE, Draft, counted, rendering_of, write_version
+from feedback_pipeline.finetune.publishing.version import DROPPED_FILE, Draft, counted, digest_of, write_version
 from feedback_pipeline.tables.files import filesystem, sha256, write_bytes
 from feedback_pipeline.tables.parquet import parquet_bytes
 from feedback_pipeline.tables.publishing import only_publisher
-
-_ORIGINS = ("feedback_ids", "rated_in")
-"""The columns that name where a row comes from."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +83,9 @@ def revoke_rows(catalog: ReleaseCatalog, name: str, ids: Set[str], reason: str) 
     return Revocation(name, rows, published.version if published else None, [release.version for release in affected])
 
 
-def _matches(table: pa.Table, ids: Set[str], names: Sequence[str] = _ORIGINS) -> np.ndarray:
-    """Return which rows name any of ``ids`` in these columns: booleans of shape (rows,)."""
-    wanted = pa.array(sorted(ids), pa.string())
-    found = np.zeros(table.num_rows, bool)
-    for name in set(names) & set(table.column_names):
-        lists = table[name].combine_chunks()
-        hits = pc.is_in(lists.flatten(), value_set=wanted).to_numpy(zero_copy_only=False)
-        found[pc.list_parent_indices(lists).to_numpy()[hits]] = True
-    return found
-
-
 def _count(path: str, ids: Set[str]) -> int:
-    fs, inner = filesystem(path)
-    with fs.open(inner, "rb") as file:
-        names = [name for name in _ORIGINS if name in pq.read_schema(file).names]
-    return int(_matches(read_data(path, names), ids).sum()) if names else 0
+    names = [name for name in columns_in(path) if name in ORIGINS]
+    return int(matches(read_data(path, names), ids).sum()) if names else 0
 
 
 def _rows_with(release: Release, ids: Set[str]) -> int:
@@ -126,7 +99,7 @@ def _dropped_with(release: Release, ids: Set[str]) -> int:
 def _forget_dropped(catalog: ReleaseCatalog, release: Release, ids: Set[str]) -> None:
     """Take what a user gave out of the list of what was left out; no row of the release changes."""
     table = read_data(f"{release.path}/{DROPPED_FILE}")
-    kept = table.filter(pa.array(~_matches(table, ids)))
+    kept = table.filter(pa.array(~matches(table, ids)))
     _replace(catalog, release, DROPPED_FILE, parquet_bytes(kept), dropped=counted(kept))
 
 
@@ -135,9 +108,10 @@ def _given_alone(catalog: ReleaseCatalog, name: str, ids: Set[str]) -> np.ndarra
     keys = [np.zeros(0, np.uint64)]
     for release in catalog.releases(name):
         for path in release.data_files if not release.revoked else []:
-            rows = read_data(path, ["row_id", "feedback_ids"])
-            rows = rows.filter(pa.array(_matches(rows, ids)))
-            alone = [ids >= set(some) for some in rows["feedback_ids"].to_pylist()]
+            origins = kind_of(release.manifest).origins
+            rows = read_data(path, ["row_id", origins])
+            rows = rows.filter(pa.array(matches(rows, ids)))
+            alone = [ids >= set(some) for some in rows[origins].to_pylist()]
             keys.append(row_keys(rows["row_id"].filter(pa.array(alone, pa.bool_()))))
     return np.unique(np.concatenate(keys))
 
@@ -164,28 +138,29 @@ def _replace(catalog: ReleaseCatalog, release: Release, name: str, content: byte
 
 
 def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str], forgotten: np.ndarray) -> Release:
-    """Publish the newest version without the rows that rest on feedback, and without what rests on ratings alone."""
-    rows = _all_rows(newest)
-    kept = _without_ratings(rows.filter(pa.array(~_matches(rows, ids, ["feedback_ids"]))), ids)
-    record = catalog.record_of(newest)
-    prompts = catalog.prompts_of(newest).about(kept["database_id"].unique().to_pylist())
-    known = record.select(record.places_of(row_keys(kept["row_id"])))
-    prints = fingerprints(kept)
+    """Publish the newest version without the rows that rest on ``ids``, and without what rests on ratings alone."""
+    rows = RemainingRows(newest, ids)
+    kind, record = rows.kind, catalog.record_of(newest)
+    moment = [MOMENT] if MOMENT in kind.rows.names else []
+    facts = rows.columns([*kind.needs, kind.place, "cluster_id", *moment, *kind.balanced_by])
+    contents = contents_of(facts.select, kind)
+    rendering = Rendering(kind, catalog.prompts_of(newest).about(contents.places.dictionary.to_pylist()))
+    known = record.select(record.places_of(rows.keys))
+    prints = all_fingerprints(rows, kind)
     draft = Draft(
-        rows=KeptRows(TableRows(kept), np.ones(kept.num_rows, bool)),
+        rows=rows,
         record=Record(known.keys, known.splits, known.shards, prints),
-        verified_at=moments(kept["verified_at"]),
-        different=lists_filled(kept["wrong_sql"]),
-        databases=kept["database_id"].combine_chunks().dictionary_encode(),
-        prompts=prompts,
+        verified_at=moments_of(facts.select, kind, len(rows)),
+        contents=contents,
+        rendering=rendering,
         thresholds=newest.manifest["thresholds"],
-        digest=content_digest(prints, known.splits, rendering_of(prompts)),
+        digest=digest_of(prints, known.splits, rendering),
         dropped=_dropped_of(newest, ids),
         parent=newest,
         parent_record=record,
         facts={
-            "splits": split_facts(known.splits, kept["cluster_id"], newest.manifest["thresholds"]),
-            "balance": made_of(kept).balance,
+            "splits": split_facts(known.splits, facts["cluster_id"], newest.manifest["thresholds"]),
+            "balance": kind.made_of(facts).balance,
         },
         # Rows that others gave as well come back, and must not move from test to train; of the others no trace stays.
         forgotten=forgotten,
@@ -193,27 +168,11 @@ def _publish_without(catalog: ReleaseCatalog, newest: Release, ids: Set[str], fo
     return write_version(catalog, newest.name, draft)[0]
 
 
-def _without_ratings(rows: pa.Table, ids: Set[str]) -> pa.Table:
-    """Return the rows without what was rated down, where that rests on ``ids`` too; the next run counts anew."""
-    rated = _matches(rows, ids, ["rated_in"])
-    for name in ("rated_down", "rated_in") if rated.any() else ():
-        lists = rows[name].combine_chunks()
-        emptied = pc.if_else(pa.array(rated), pa.scalar([], lists.type), lists)
-        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), emptied)
-    return rows
-
-
-def _all_rows(release: Release) -> pa.Table:
-    """Return the rows of all splits, ordered by row_id; columns that a release before format 2 lacks are filled."""
-    tables = [as_dataset_rows(read_data(path)) for path in release.data_files]
-    return pa.concat_tables(tables or [DATASET_ROWS.empty_table()]).sort_by("row_id").combine_chunks()
-
-
 def _dropped_of(release: Release, ids: Set[str]) -> pa.Table:
     if not release.names_file(DROPPED_FILE):
         return DROPPED_ROWS.empty_table()
     table = read_data(f"{release.path}/{DROPPED_FILE}")
-    return table.filter(pa.array(~_matches(table, ids)))
+    return table.filter(pa.array(~matches(table, ids)))
 
 
 def _revoke(catalog: ReleaseCatalog, release: Release, reason: str, instead: Release | None) -> None:

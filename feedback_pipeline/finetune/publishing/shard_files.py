@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from feedback_pipeline.finetune.content.configs import CONFIGS, RENDERING_VERSION, REPEATING, Asked, Config
-from feedback_pipeline.finetune.content.examples import KeptRows
+from feedback_pipeline.finetune.content.configs import Asked, Config
+from feedback_pipeline.finetune.content.examples import NumberedRows
+from feedback_pipeline.finetune.content.kind import DatasetKind
 from feedback_pipeline.finetune.content.prompts import Prompts
-from feedback_pipeline.finetune.content.rows import SPLITS, fingerprints
+from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.finetune.publishing.layout import SHARD_ROWS
 from feedback_pipeline.finetune.publishing.staging import StagedVersion
 from feedback_pipeline.tables.parquet import parquet_bytes
@@ -42,7 +43,7 @@ class Shard:
     Attributes:
         rows: the numbers of its rows, ascending.
         files: one for each such config.
-        about: its databases, each with what identifies the facts that prompts tell of it.
+        about: the places its questions are asked of, each with what identifies the facts that prompts tell of it.
     """
 
     rows: np.ndarray
@@ -50,23 +51,49 @@ class Shard:
     about: tuple[tuple[str, str], ...]
 
 
-def shards_of(
-    layouts: list[list[np.ndarray]], different: np.ndarray, databases: pa.DictionaryArray, prompts: Prompts
-) -> list[Shard]:
+@dataclass(frozen=True)
+class Rendering:
+    """How rows become files.
+
+    Attributes:
+        kind: of the dataset.
+        prompts: what configs are rendered with, where the kind has prompts.
+    """
+
+    kind: DatasetKind
+    prompts: Prompts
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is known of all rows and decides which files there are.
+
+    Attributes:
+        filled: which rows have anything in a column, for each that some config needs.
+        places: what the question of each row is asked of, such as its database.
+    """
+
+    filled: Mapping[str, np.ndarray]
+    places: pa.DictionaryArray
+
+    def shown(self, config: Config, rows: np.ndarray) -> bool:
+        """Tell whether a config has something to show of any of some rows."""
+        return not config.needs or bool(np.logical_and.reduce([self.filled[name][rows] for name in config.needs]).any())
+
+
+def shards_of(layouts: list[list[np.ndarray]], contents: Contents, rendering: Rendering) -> list[Shard]:
     """Return the shards of all splits, with the files they are to have.
 
     Args:
         layouts: the rows of each shard, by split (``layout.lay_out``).
-        different: which rows have a wrong SQL that was seen to give other results.
-        databases: the database of each row.
-        prompts: what configs are rendered with.
+        contents: of all rows.
+        rendering: how they become files.
     """
-    codes = databases.indices.to_numpy(zero_copy_only=False)
-    known = [(name, prompts.facts(name).sha256) for name in databases.dictionary.to_pylist()]
+    codes = contents.places.indices.to_numpy(zero_copy_only=False)
+    known = [(name, rendering.prompts.facts(name).sha256) for name in contents.places.dictionary.to_pylist()]
     shards = []
     for split, layout in zip(SPLITS, layouts, strict=True):
-        differing = [bool(different[rows].any()) for rows in layout]
-        shown = {config: differing if config.only_different else [True] * len(layout) for config in CONFIGS}
+        shown = {config: [contents.shown(config, rows) for rows in layout] for config in rendering.kind.configs}
         for place, rows in enumerate(layout):
             files = [
                 ShardFile(config, split, _path(config, split, mask, place))
@@ -84,26 +111,26 @@ def _path(config: Config, split: str, shown: Sequence[bool], place: int) -> str:
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What tells rows apart, of all rows: ``rows.fingerprints``, and ``rows.moments``, which those leave out."""
+    """What tells rows apart, of all rows: their fingerprints, and ``rows.moments``, which those leave out."""
 
     prints: np.ndarray
     verified_at: np.ndarray
 
 
-def made_from(config: Config, shard: Shard, facts: RowFacts, prompts: Prompts) -> str:
+def made_from(config: Config, shard: Shard, facts: RowFacts, rendering: Rendering) -> str:
     """Return what identifies the content of a shard's file: equal ones have equal bytes.
 
     Args:
         config: of the file.
         shard: whose file it is.
         facts: of all rows.
-        prompts: what it is rendered with.
+        rendering: how they become files.
     """
     told = facts.prints[shard.rows].tobytes() + facts.verified_at[shard.rows].astype("<i8").tobytes()
     content = hashlib.sha256(told).hexdigest()
-    parts: list[Any] = [RENDERING_VERSION, config.name, str(config.schema), content]
-    if config.name != "default":
-        parts += [prompts.templates.sha256, shard.about]
+    parts: list[Any] = [rendering.kind.rendering_version, config.name, str(config.schema), content]
+    if rendering.kind.is_prompted and config.name != "default":
+        parts += [rendering.prompts.templates.sha256, shard.about]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -113,7 +140,7 @@ class ShardWriter:
 
     Attributes:
         staged: the version in the making.
-        prompts: what configs are rendered with.
+        rendering: how rows become files.
         facts: of all rows; fingerprints that are not known yet are filled in on the way.
         prints_known: whether they are.
         former_folder: the parent's folder.
@@ -122,7 +149,7 @@ class ShardWriter:
     """
 
     staged: StagedVersion
-    prompts: Prompts
+    rendering: Rendering
     facts: RowFacts
     prints_known: bool = True
     former_folder: str = ""
@@ -136,7 +163,7 @@ class ShardWriter:
     def _reused(self, shard: Shard, file: ShardFile) -> bool:
         if not self.former:
             return False
-        source = made_from(file.config, shard, self.facts, self.prompts)
+        source = made_from(file.config, shard, self.facts, self.rendering)
         former = self.former.get(source)
         if former is None:
             return False
@@ -147,14 +174,15 @@ class ShardWriter:
         return True
 
     def write(self, shard: Shard, files: list[ShardFile], rows: pa.Table) -> None:
-        """Render and write files of one shard; ``rows`` are its DATASET_ROWS. Raises StorageError."""
+        """Render and write files of one shard; ``rows`` are its canonical rows. Raises StorageError."""
+        kind = self.rendering.kind
         if not self.prints_known:
-            self.facts.prints[shard.rows] = fingerprints(rows)
-        asked = Asked(rows, self.prompts)
+            self.facts.prints[shard.rows] = kind.fingerprints(rows)
+        asked = Asked(rows, self.rendering.prompts)
         for file in files:
             rendered = file.config.show(asked)
-            noted = _noted(file, rendered.num_rows, made_from(file.config, shard, self.facts, self.prompts))
-            self.staged.write(file.path, parquet_bytes(rendered, SHARD_ROWS, REPEATING), **noted)
+            noted = _noted(file, rendered.num_rows, made_from(file.config, shard, self.facts, self.rendering))
+            self.staged.write(file.path, parquet_bytes(rendered, SHARD_ROWS, kind.repeating), **noted)
 
 
 def _noted(file: ShardFile, rows: int, source: str) -> dict[str, Any]:
@@ -162,7 +190,7 @@ def _noted(file: ShardFile, rows: int, source: str) -> dict[str, Any]:
 
 
 def write_shards(
-    shards: list[Shard], rows: KeptRows, writer: ShardWriter, report: Report = lambda _d, _t: None
+    shards: list[Shard], rows: NumberedRows, writer: ShardWriter, report: Report = lambda _d, _t: None
 ) -> None:
     """Write all shards, reading the rows once and holding only shards that are not complete yet.
 
@@ -196,21 +224,29 @@ def _finished(pending: deque[tuple[Future[None], int]], done: int, total: int, r
 
 
 def _complete_shards(
-    needed: list[tuple[Shard, list[ShardFile]]], rows: KeptRows
+    needed: list[tuple[Shard, list[ShardFile]]], rows: NumberedRows
 ) -> Iterator[tuple[tuple[Shard, list[ShardFile]], pa.Table]]:
-    """Yield each shard with its rows (DATASET_ROWS) as soon as the last of them has been read."""
+    """Yield each shard with its canonical rows, in their order, as soon as the last of them has been read."""
     if not needed:
         return
     home = np.full(len(rows), -1, np.int32)
     for number, (shard, _) in enumerate(needed):
         home[shard.rows] = number
     missing = [len(shard.rows) for shard, _ in needed]
-    parts: dict[int, list[pa.Table]] = {}
+    parts: dict[int, list[tuple[np.ndarray, pa.Table]]] = {}
+    everything = np.arange(len(rows))
     for numbers, batch in rows.batches():
         homes = home[numbers]
         for number in np.unique(homes[homes >= 0]).tolist():
-            part = batch.filter(pa.array(homes == number))
-            parts.setdefault(number, []).append(part)
-            missing[number] -= part.num_rows
+            here = homes == number
+            parts.setdefault(number, []).append((everything[numbers][here], batch.filter(pa.array(here))))
+            missing[number] -= int(here.sum())
             if not missing[number]:
-                yield needed[number], pa.concat_tables(parts.pop(number)).combine_chunks()
+                yield needed[number], _in_order(parts.pop(number))
+
+
+def _in_order(parts: list[tuple[np.ndarray, pa.Table]]) -> pa.Table:
+    """Return rows by their numbers, which may come in any order."""
+    numbers = np.concatenate([one for one, _ in parts])
+    rows = pa.concat_tables([part for _, part in parts]).combine_chunks()
+    return rows if (np.diff(numbers) > 0).all() else rows.take(pa.array(np.argsort(numbers)))

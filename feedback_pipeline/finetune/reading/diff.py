@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
-from feedback_pipeline.finetune.content.rows import DATASET_ROWS, SPLITS
+from feedback_pipeline.finetune.content.kind import DatasetKind, kind_of
+from feedback_pipeline.finetune.content.rows import SPLITS
 from feedback_pipeline.finetune.reading.row_places import RowPlaces, columns_of, read_places, recorded_places
 
 KINDS = ("added", "removed", "changed", "moved")
@@ -30,10 +30,10 @@ class RowDifference:
     Attributes:
         kind: one of KINDS. A row that has changed and moved is told twice.
         row_id: the row.
-        database_id: as the newer version that has the row tells it, like all that follows.
+        database_id: as the newer version that has the row tells it, like all that follows; the source of a query.
         question: in the user's words.
-        sql: the verified SQL.
-        feedback_ids: what the row rests on.
+        sql: the verified SQL; of a query the passage that was most helpful, blank where none was.
+        feedback_ids: what the row rests on: feedback, or interactions.
         split: where it is; where it was, if it was removed.
         columns: what differs in it: (before, after) by column.
         same_question: of an added row the one that answered the same question before; of a removed one that which
@@ -67,6 +67,11 @@ class Diff:
     after: RowPlaces
     columns: tuple[str, ...]
     rows: Mapping[str, np.ndarray]
+
+    @property
+    def kind(self) -> DatasetKind:
+        """Of the dataset."""
+        return kind_of(self.after.release.manifest)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -129,18 +134,18 @@ def differences(diff: Diff, kind: str, limit: int | None = None) -> list[RowDiff
     old, new = diff.before.read(rows[0]).to_pylist(), diff.after.read(rows[1]).to_pylist()
     splits = zip(diff.before.splits[rows[0]].tolist(), diff.after.splits[rows[1]].tolist(), strict=True)
     return [
-        _row(kind, now, SPLITS[to], columns=_moved(kind, at, to) | _changed_columns(was, now, diff.columns))
+        _row(diff, kind, now, SPLITS[to], columns=_moved(kind, at, to) | _changed_columns(was, now, diff.columns))
         for was, now, (at, to) in zip(old, new, splits, strict=True)
     ]
 
 
 def _one_sided(diff: Diff, kind: str, rows: np.ndarray) -> list[RowDifference]:
     here, other = (diff.after, diff.before) if kind == "added" else (diff.before, diff.after)
-    rivals = _with_same_question(here.questions[rows], other)
+    rivals = _with_same_question(here.questions[rows], other) if diff.kind.has_one_answer else [None] * len(rows)
     told = here.read(rows).to_pylist()
     splits = here.splits[rows].tolist()
     return [
-        _row(kind, row, SPLITS[split], same_question=rival)
+        _row(diff, kind, row, SPLITS[split], same_question=rival)
         for row, split, rival in zip(told, splits, rivals, strict=True)
     ]
 
@@ -155,9 +160,11 @@ def _with_same_question(questions: np.ndarray, places: RowPlaces) -> list[str | 
     return [f"{key:016x}" if is_same else None for key, is_same in zip(places.keys[found].tolist(), same, strict=True)]
 
 
-def _row(kind: str, row: dict[str, Any], split: str, **more: Any) -> RowDifference:
-    told = (row["row_id"], row["database_id"], row["natural_query"], row["sql"], row["feedback_ids"])
-    return RowDifference(kind, *told, split, **more)
+def _row(diff: Diff, kind: str, row: dict[str, Any], split: str, **more: Any) -> RowDifference:
+    of = diff.kind
+    answer = row[of.answer]
+    shown = answer if isinstance(answer, str) else next(iter(answer), "")
+    return RowDifference(kind, row["row_id"], row[of.place], row[of.question], shown, row[of.origins], split, **more)
 
 
 def _moved(kind: str, at: int, to: int) -> dict[str, tuple[Any, Any]]:
@@ -166,12 +173,14 @@ def _moved(kind: str, at: int, to: int) -> dict[str, tuple[Any, Any]]:
 
 def _changed_columns(was: dict[str, Any], now: dict[str, Any], columns: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
     pairs = ((name, was[name], now[name]) for name in columns)
-    return {name: (old, new) for name, old, new in pairs if _comparable(name, old) != _comparable(name, new)}
+    return {name: (old, new) for name, old, new in pairs if _comparable(old) != _comparable(new)}
 
 
-def _comparable(name: str, value: Any) -> Any:
-    is_float = name in DATASET_ROWS.names and pa.types.is_floating(DATASET_ROWS.field(name).type)
-    return round(float(value), _WEIGHT_DIGITS) if is_float and value is not None else value
+def _comparable(value: Any) -> Any:
+    """Return a value, numbers as far as they tell rows apart: an earlier format stored some as whole numbers."""
+    if isinstance(value, list):
+        return [_comparable(one) for one in value]
+    return round(value, _WEIGHT_DIGITS) if isinstance(value, float) else value
 
 
 def _names(section: str, *releases: Release) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from feedback_pipeline.finetune.catalog import DamagedReleaseError
+from feedback_pipeline.finetune.content.kind import kind_of
 from feedback_pipeline.finetune.reading.opened import OpenedRelease
 from feedback_pipeline.tables.files import StorageError
 
@@ -29,7 +30,7 @@ class ExportFormat(StrEnum):
 
 
 class ExportError(RuntimeError):
-    """A row cannot be given in the format; the text names it."""
+    """A row, or a whole dataset, cannot be given in the format; the text names it."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ def export(
 
     Raises:
         UnknownConfigError: the release has no such config.
-        ExportError: a row does not fit the format.
+        ExportError: a row does not fit the format, or the dataset holds no chats.
         DamagedReleaseError, SourceError: the release cannot be read.
         StorageError: the folder cannot be written.
     """
+    if not (kind := kind_of(release.manifest)).is_prompted:
+        raise ExportError(
+            f"{release.name} v{release.version} is a dataset of the kind {kind.name}: OpenAI's formats are chats, and "
+            f"it holds none. Load its configs ({', '.join(release.configs)}) from the Parquet files as they are"
+        )
     config, to_line = _FORMATS[format]
     folder = Path(destination).expanduser()
     splits = {split: release.files(config, split) for split in release.splits(config)}

@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_pipeline.finetune.catalog import Release
-from feedback_pipeline.finetune.content.selection import STAGE
 from feedback_pipeline.finetune.publishing.version import DROPPED_FILE
 from feedback_pipeline.finetune.reading.row_places import data_of
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Reasons by row_id (of the release's own thresholds) and by feedback id (of the stages before)."""
+    """Reasons by row_id (of the release's own thresholds) and by what rows rest on (of the stages before)."""
 
     rows: dict[str, str] = field(default_factory=dict)
     feedback: dict[str, str] = field(default_factory=dict)
@@ -31,7 +30,7 @@ def left_out(release: Release, row_ids: Set[str], feedback_ids: Set[str]) -> Lef
     if not release.names_file(DROPPED_FILE):
         return LeftOut()
     table = data_of(f"{release.path}/{DROPPED_FILE}")
-    own = pc.equal(table["stage"], STAGE)
+    own = pc.is_valid(table["row_id"])
     rows = table.filter(pc.and_(own, pc.is_in(table["row_id"], value_set=_strings(row_ids))))
     earlier = table.filter(pc.invert(own))
     lists = earlier["feedback_ids"].combine_chunks()

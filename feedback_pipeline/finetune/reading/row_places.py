@@ -19,8 +19,9 @@ from feedback_pipeline.finetune.catalog import (
     split_of_file,
 )
 from feedback_pipeline.finetune.content import record as records
+from feedback_pipeline.finetune.content.kind import DatasetKind, kind_of
 from feedback_pipeline.finetune.content.record import Record
-from feedback_pipeline.finetune.content.rows import DATASET_ROWS, FINGERPRINT_BYTES, SPLITS, fingerprints_of
+from feedback_pipeline.finetune.content.rows import FINGERPRINT_BYTES, SPLITS, fingerprints_of
 from feedback_pipeline.finetune.content.splits import row_keys
 
 _SHARD = re.compile(r".*/(?P<split>\w+)-(?P<number>\d+)-of-\d+\.parquet")
@@ -34,7 +35,7 @@ class RowPlaces:
     Attributes:
         release: the version.
         keys: row_ids as numbers of 64 bits, ascending.
-        questions: what a question on its database is recognised by.
+        questions: what a question, on its database where it has one, is recognised by.
         splits: as places in SPLITS.
         prints: what tells rows apart: bytes of shape (rows, 16).
         files: paths of the files with the canonical rows.
@@ -70,7 +71,7 @@ class RowPlaces:
             parts.append(self._of_file(int(home), rows[here]))
             numbers.append(here)
         if not parts:
-            return DATASET_ROWS.empty_table()
+            return kind_of(self.release.manifest).rows.empty_table()
         back = np.argsort(np.concatenate(numbers), kind="stable")
         return pa.concat_tables(parts).take(pa.array(back))
 
@@ -100,7 +101,7 @@ def columns_of(release: Release) -> list[str]:
     """Return the columns of a version's canonical rows."""
     manifest = release.manifest
     configs = manifest.get("configs") or {"default": {"schema": manifest["schema"]}}
-    return list(configs["default"]["schema"]) if "default" in configs else DATASET_ROWS.names
+    return list(configs["default"]["schema"]) if "default" in configs else kind_of(manifest).rows.names
 
 
 def recorded_places(catalog: ReleaseCatalog, release: Release) -> RowPlaces | None:
@@ -147,7 +148,8 @@ def read_places(release: Release, columns: Sequence[str]) -> RowPlaces:
     Raises:
         DamagedReleaseError: a file cannot be read.
     """
-    parts = [_parts_of(path, columns, number) for number, path in enumerate(release.data_files)]
+    kind = kind_of(release.manifest)
+    parts = [_parts_of(path, columns, number, kind) for number, path in enumerate(release.data_files)]
     parts = [part for part in parts if len(part[0])] or [_NOTHING]
     keys, questions, splits, prints, file_of, place = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(keys, kind="stable")
@@ -169,11 +171,11 @@ _NOTHING = (
 )
 
 
-def _parts_of(path: str, columns: Sequence[str], number: int) -> tuple[np.ndarray, ...]:
+def _parts_of(path: str, columns: Sequence[str], number: int, kind: DatasetKind) -> tuple[np.ndarray, ...]:
     table = data_of(path)
     count = table.num_rows
-    compared = [_as_now(table[name], name) for name in columns]
-    asked = fingerprints_of([table["database_id"], table["natural_query"]])[:, :_KEY_BYTES]
+    compared = [_as_now(table[name], name, kind) for name in columns]
+    asked = fingerprints_of([table[kind.place], table[kind.question]])[:, :_KEY_BYTES]
     return (
         row_keys(table["row_id"]),
         np.ascontiguousarray(asked).view(np.uint64).reshape(-1),
@@ -184,6 +186,6 @@ def _parts_of(path: str, columns: Sequence[str], number: int) -> tuple[np.ndarra
     )
 
 
-def _as_now(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+def _as_now(column: pa.ChunkedArray, name: str, kind: DatasetKind) -> pa.ChunkedArray:
     """Return a column with the type it has now: an earlier format stored some as other numbers."""
-    return column.cast(DATASET_ROWS.field(name).type) if name in DATASET_ROWS.names else column
+    return column.cast(kind.rows.field(name).type) if name in kind.rows.names else column

@@ -16,7 +16,7 @@ from feedback_pipeline.insight.plots.charts import (
     lines,
     stacked_bars,
 )
-from feedback_pipeline.insight.plots.scale import Axis, amounts, durations, fractions, signed_fractions
+from feedback_pipeline.insight.plots.scale import Axis, amounts, durations, fractions, numbers, signed_fractions
 
 __all__ = [
     "NARROW",
@@ -31,6 +31,7 @@ __all__ = [
     "fractions",
     "intervals",
     "lines",
+    "numbers",
     "signed_fractions",
     "stacked_bars",
 ]

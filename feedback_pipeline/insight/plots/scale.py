@@ -30,6 +30,11 @@ def amounts(largest: float) -> Axis:
     return _axis(largest, step, _amount)
 
 
+def numbers(largest: float) -> Axis:
+    """Return an axis of plain numbers that reaches ``largest``, however small."""
+    return _axis(largest, _round_up(max(largest, 1e-6) / _MOST), lambda value: f"{value:g}")
+
+
 def fractions(largest: float = 1.0) -> Axis:
     """Return an axis of percentages that reaches ``largest``; the whole from 60 % on."""
     if largest > 0.6:

@@ -21,12 +21,13 @@ from feedback_pipeline.finetune.content.configs import CONFIGS, PROVENANCE
 from feedback_pipeline.finetune.reading.opened import OpenedRelease, open_release
 from feedback_pipeline.finetune.reading.pull import pull
 from feedback_pipeline_tests.finetune.clients.guide import README, blocks
-from feedback_pipeline_tests.finetune.clients.tiny_model import save_causal_model, save_encoder
+from feedback_pipeline_tests.finetune.clients.tiny_model import save_causal_model, save_cross_encoder, save_encoder
 from feedback_pipeline_tests.finetune.file_server import serving
 
 STEPS = 20
 LOGGED = 5
 MODEL, ENCODER = "Qwen/Qwen2.5-Coder-0.5B-Instruct", "sentence-transformers/all-MiniLM-L6-v2"
+CROSS_ENCODER = "cross-encoder/ms-marco-MiniLM-L6-v2"
 """What the guide names, and what a small one is put in the place of."""
 SIZE = "max_length=4096"
 
@@ -59,6 +60,11 @@ def model(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def encoder(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_encoder(tmp_path_factory.mktemp("encoder"), texts)
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), texts)
 
 
 def settings(folder: Path, **more: Any) -> dict[str, Any]:
@@ -133,7 +139,7 @@ def test_sentence_transformers_trains_on_the_triplets_of_the_guide_and_the_loss_
 ) -> None:
     # What a mean of few tokens tells apart takes a while to learn.
     steps = 3 * STEPS
-    making, _, _ = code_of("Reranker").partition("model = ")
+    making, _, _ = code_of("Retrieval of SQL").partition("model = ")
     exec(making, {})
     triplets = datasets.load_dataset("parquet", data_files="triplets.parquet", split="train")
     small = SentenceTransformer(encoder, device="cpu")
@@ -151,9 +157,10 @@ def test_sentence_transformers_trains_on_the_triplets_of_the_guide_and_the_loss_
 
 @pytest.fixture
 def pulled(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder ``text2sql`` of v1 where the guide expects it: in the working directory."""
+    """The folder ``text2sql`` of v1 where the guide expects it: in the working directory, ``reranker`` beside it."""
     monkeypatch.chdir(tmp_path)
     pull(str(root), "text2sql@v1", tmp_path / "text2sql")
+    pull(str(root), "reranker@v1", tmp_path / "reranker")
     return tmp_path / "text2sql"
 
 
@@ -161,26 +168,29 @@ def code_of(heading: str) -> str:
     return "\n".join(block.code for block in blocks("python") if block.heading == heading)
 
 
-def made_small(code: str, model: str, encoder: str) -> str:
+def made_small(code: str, model: str, encoder: str, cross_encoder: str = CROSS_ENCODER) -> str:
     """Return code of the guide with small models, and for a machine without GPU."""
-    return code.replace(MODEL, model).replace(ENCODER, encoder).replace(SIZE, f"{SIZE}, use_cpu=True, bf16=False")
+    for name, small in ((MODEL, model), (ENCODER, encoder), (CROSS_ENCODER, cross_encoder)):
+        code = code.replace(name, small)
+    return code.replace(SIZE, f"{SIZE}, use_cpu=True, bf16=False")
 
 
 HEADINGS = list(dict.fromkeys(block.heading for block in blocks("python")))
 
 
 def test_the_guide_shows_how_to_train_with_each_trainer() -> None:
-    assert {"SFT", "DPO", "KTO", "Reranker"} <= set(HEADINGS)
+    assert {"SFT", "DPO", "KTO"} <= set(HEADINGS)
+    assert {"Reranker: bi-encoder", "Reranker: cross-encoder", "Reranker: lists"} <= set(HEADINGS)
 
 
 @pytest.mark.parametrize("heading", HEADINGS)
-def test_the_code_of_the_guide_runs(heading: str, pulled: Path, model: str, encoder: str) -> None:
+def test_the_code_of_the_guide_runs(heading: str, pulled: Path, model: str, encoder: str, cross_encoder: str) -> None:
     code, names = code_of(heading), {}
 
-    exec(made_small(code, model, encoder), names)
+    exec(made_small(code, model, encoder, cross_encoder), names)
 
     if trainer := names.get("trainer"):
-        assert MODEL in code or ENCODER in code
+        assert any(name in code for name in (MODEL, ENCODER, CROSS_ENCODER))
         assert trainer.state.global_step == trainer.state.max_steps > 0
 
 

@@ -1,0 +1,186 @@
+"""Whether a candidate goes live: only where it is surely better than what is there, and nowhere surely worse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from feedback_pipeline.reranker.comparison.held_out import JudgedList
+from feedback_pipeline.reranker.comparison.ranking_metrics import METRICS
+from feedback_pipeline.reranker.evaluate import Figures, Gain, gain, gains, means, weights_of
+from feedback_pipeline.reranker.evaluate import slices_of as _slices_of
+
+PRIMARY = "pairwise_accuracy"
+"""What has to gain: users' own comparisons. The other figures must not lose."""
+FEWEST_IN_SLICE = 8
+"""Slices with fewer queries that tell are shown and decide nothing."""
+_CONTRADICTED = 0.5
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """What a promotion needs.
+
+    Attributes:
+        min_held_out: held-out queries with good and bad passages.
+        min_users: distinct users behind the ratings.
+    """
+
+    min_held_out: int
+    min_users: int
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """What the candidate is held against.
+
+    Attributes:
+        name: ``base``, ``surfaced order`` or the version in production.
+        figures: of it.
+        candidate: of the candidate on the same lists.
+    """
+
+    name: str
+    figures: Figures
+    candidate: Figures
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against one opponent: overall by metric, and by slice in the primary metric."""
+
+    name: str
+    means: dict[str, float | None]
+    gains: dict[str, Gain]
+    slices: dict[str, Gain]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {
+            "means": self.means,
+            "gains": {metric: one.as_dict() for metric, one in self.gains.items()},
+            "slices": {name: one.as_dict() for name, one in self.slices.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided, and all it rests on.
+
+    Attributes:
+        promoted: whether the candidate is to go live.
+        reasons: why not, or what it gains: sentences.
+        queries: held-out queries that were compared.
+        means: of the candidate by metric.
+        comparisons: against each opponent.
+    """
+
+    promoted: bool
+    reasons: list[str]
+    queries: int
+    means: dict[str, float | None] = field(default_factory=dict)
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {
+            "promoted": self.promoted,
+            "reasons": self.reasons,
+            "queries": self.queries,
+            "means": self.means,
+            "against": {one.name: one.as_dict() for one in self.comparisons},
+        }
+
+
+def decide(
+    lists: Sequence[JudgedList], candidate: Figures, opponents: Sequence[Opponent], users: int, policy: GatePolicy
+) -> Decision:
+    """Return whether the candidate goes live.
+
+    It is refused where too few users or held-out queries stand behind the comparison, where ratings contradict what
+    passages say, where the lower bound of its gain in pairwise accuracy over any opponent is not above zero, and where
+    another figure or a slice is surely worse (upper bound below zero).
+
+    Args:
+        lists: held-out queries that no candidate has seen.
+        candidate: figures of the candidate on them.
+        opponents: what it is held against; one is named ``base``.
+        users: distinct users whose ratings the dataset rests on.
+        policy: what a promotion needs.
+    """
+    compared = [_comparison(one, lists) for one in opponents]
+    refusals = [*_too_little(lists, candidate, users, policy), *_contradicted(lists, opponents)]
+    for one in compared:
+        refusals += _refusals(one)
+    reasons = refusals or [_praise(one) for one in compared]
+    return Decision(not refusals, reasons, len(lists), means(candidate, lists), compared)
+
+
+def _comparison(opponent: Opponent, lists: Sequence[JudgedList]) -> Comparison:
+    new, old = opponent.candidate, opponent.figures
+    slices = {
+        name: gain(new.of(PRIMARY)[mask], old.of(PRIMARY)[mask], list(compress(lists, mask)))
+        for name, mask in _slices_of(lists).items()
+    }
+    return Comparison(opponent.name, means(old, lists), gains(new, old, lists), slices)
+
+
+def _too_little(lists: Sequence[JudgedList], candidate: Figures, users: int, policy: GatePolicy) -> list[str]:
+    telling = int((~np.isnan(candidate.of(PRIMARY)) & (weights_of(lists) > 0)).sum())
+    found = []
+    if users < policy.min_users:
+        found.append(
+            f"the ratings come from {users} distinct user(s); a promotion needs {policy.min_users} "
+            "(FEEDBACK_RERANKER_MIN_USERS)"
+        )
+    if telling < policy.min_held_out:
+        found.append(
+            f"{telling} held-out queries have both good and bad passages; a promotion needs {policy.min_held_out} "
+            "(FEEDBACK_RERANKER_MIN_HELD_OUT)"
+        )
+    return found
+
+
+def _contradicted(lists: Sequence[JudgedList], opponents: Sequence[Opponent]) -> list[str]:
+    """Tell where users seem to prefer what has nothing to do with their question: thumbs are swapped, or made up."""
+    base = next(one.figures for one in opponents if one.name == "base").of(PRIMARY)
+    above_chance = gain(base, np.full(len(base), _CONTRADICTED), lists)
+    if not above_chance.is_surely_worse:
+        return []
+    share = (above_chance.estimate or 0) + _CONTRADICTED
+    return [
+        f"the ratings contradict the passages: the untrained retriever agrees with {share:.0%} of them, surely less "
+        "than chance; thumbs may be swapped where they are recorded"
+    ]
+
+
+def _refusals(one: Comparison) -> list[str]:
+    found = []
+    first = one.gains[PRIMARY]
+    if not first.is_sure:
+        found.append(f"no sure gain over {one.name}: {PRIMARY} {_told(first)}")
+    worse = [metric for metric in METRICS if metric != PRIMARY and one.gains[metric].is_surely_worse]
+    found += [f"worse than {one.name} in {metric}: {_told(one.gains[metric])}" for metric in worse]
+    for name, sliced in one.slices.items():
+        if sliced.is_surely_worse and sliced.queries >= FEWEST_IN_SLICE:
+            found.append(f"worse than {one.name} on {name}: {PRIMARY} {_told(sliced)}")
+    return found
+
+
+def _praise(one: Comparison) -> str:
+    return f"better than {one.name}: {PRIMARY} {_told(one.gains[PRIMARY])}"
+
+
+def _told(one: Gain) -> str:
+    if one.estimate is None:
+        return "cannot be told, no held-out query has both good and bad passages"
+    if one.low is None or one.high is None:
+        return f"{one.estimate:+.1%} on one cluster of queries, which tells nothing"
+    return f"{one.estimate:+.1%} ({one.low:+.1%} to {one.high:+.1%}, {one.queries} queries)"
+
+
+def policy_facts(policy: GatePolicy) -> Mapping[str, int]:
+    """Return the thresholds, for the report."""
+    return {"min_held_out": policy.min_held_out, "min_users": policy.min_users}

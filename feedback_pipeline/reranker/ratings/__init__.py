@@ -1,0 +1,1 @@
+"""What ratings say of passages: read, heard once per user, weighed, judged. Pure; texts are numbers all the way."""

@@ -1,0 +1,291 @@
+"""Retraining the reranker: brings together the released dataset, ``reranker`` and the model registry.
+
+From the latest release to a model in the registry, promoted only where the gate says so. Killed at any point, the next
+call goes on where it was: parts that are trained stay in the work folder, a model that is in the registry is not
+trained again, and a promotion that was decided is made.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock
+
+from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data, split_of_file
+from feedback_pipeline.reranker.candidates.config import TrainingConfig
+from feedback_pipeline.reranker.comparison.held_out import JudgedList, judged_lists
+from feedback_pipeline.reranker.evaluate import (
+    BASE,
+    SURFACED,
+    Figures,
+    base_scores,
+    figures_as_surfaced,
+    figures_of,
+    means,
+    scores_of,
+)
+from feedback_pipeline.reranker.gate import PRIMARY, Decision, GatePolicy, Opponent, decide
+from feedback_pipeline.reranker.models.local_copy import local_folder
+from feedback_pipeline.reranker.models.model import Model
+from feedback_pipeline.reranker.rated_queries import COLUMNS, RatedQuery, rated_queries
+from feedback_pipeline.reranker.ratings.effective import Voices
+from feedback_pipeline.reranker.registry import ModelRegistry, note_in_store
+from feedback_pipeline.reranker.report import TrainingReport
+from feedback_pipeline.reranker.scoring import ModelFolder, Scorer, open_scorer
+from feedback_pipeline.reranker.train import (
+    BASE_PREFIX,
+    Candidate,
+    Candidates,
+    NothingToTrainError,
+    Report,
+    TrainingData,
+    silently,
+    train_candidates,
+)
+from feedback_pipeline.reranker_ratings import stored_voices
+from feedback_pipeline.reranker_release import NAME
+from feedback_pipeline.settings import Settings
+from feedback_pipeline.store import Store
+from feedback_pipeline.tables.files import canonical_bytes, read_bytes
+
+_GATE = "gate"
+_VOICES = "voices.bin"
+_MOST_HELD_OUT = 2_000
+"""Held-out queries that are compared, the heaviest first: more make intervals narrower than anybody needs."""
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a training came to.
+
+    Attributes:
+        model: in the registry, promoted or not.
+        is_new: whether this call trained it.
+        report: what is told of it, as JSON types.
+    """
+
+    model: Model
+    is_new: bool
+    report: dict[str, Any]
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the gate let it go live."""
+        return self.model.passed_gate
+
+
+@dataclass(frozen=True)
+class _Splits:
+    train: list[RatedQuery]
+    validation: list[RatedQuery]
+    test: list[RatedQuery]
+
+
+def retrain(store: Store, settings: Settings, report: Report = silently) -> Retrained:
+    """Train on the latest release of ``reranker``, and promote the result if it is surely better.
+
+    The same release and configuration are trained on once: again returns the model there is, and makes its promotion
+    if a crash came before.
+
+    Raises:
+        NothingToTrainError: nothing has been released, or there is nothing in it to learn from.
+        RerankerBaseError, ModelNotFoundError: a model to start from cannot be had.
+        StorageError: the disk is full; calling again goes on. Production is untouched.
+        DamagedReleaseError, DamagedPointerError: what was released or promoted cannot be read.
+    """
+    release = ReleaseCatalog(settings.storage_root).latest(NAME)
+    if release is None:
+        raise NothingToTrainError(f"no dataset {NAME!r} has been released; run 'feedback-pipeline run' first")
+    config = config_of(settings)
+    work_root = settings.local_root / "training" / NAME
+    work_root.mkdir(parents=True, exist_ok=True)
+    with FileLock(work_root / ".lock"):
+        return _retrain(store, settings, release, config, work_root, report)
+
+
+def config_of(settings: Settings) -> TrainingConfig:
+    """Return the configuration that the settings ask for."""
+    return TrainingConfig(
+        candidates=settings.candidate_names,
+        encoder=settings.embedding_model,
+        base=settings.reranker_base,
+        seed=settings.reranker_seed,
+        epochs=settings.reranker_epochs,
+        max_tokens=settings.reranker_max_tokens,
+        max_queries=settings.reranker_max_queries,
+        device=settings.reranker_device,
+    )
+
+
+def training_key(release: Release, config: TrainingConfig) -> str:
+    """Return what identifies a training: the content it is trained on, and how."""
+    return hashlib.sha256(canonical_bytes({"dataset": release.digest, **config.as_dict()})).hexdigest()
+
+
+def _retrain(
+    store: Store, settings: Settings, release: Release, config: TrainingConfig, work_root: Path, report: Report
+) -> Retrained:
+    registry, key = ModelRegistry(settings.storage_root), training_key(release, config)
+    known = next((one for one in registry.models() if one.manifest.get("training_key") == key), None)
+    try:
+        model = known or _train_and_add(settings, registry, release, config, work_root / key[:16], report)
+    finally:
+        # Somebody may have been erased meanwhile: nothing trained on what they gave is to appear.
+        _forget_revoked(settings, release, work_root)
+    note_in_store(store, model)
+    _promote(registry, model)
+    registry.prune(settings.keep_models)
+    _sweep(work_root)
+    return Retrained(model, known is None, _report_of(model))
+
+
+def _forget_revoked(settings: Settings, release: Release, work_root: Path) -> None:
+    now = ReleaseCatalog(settings.storage_root).look_up(f"{release.name}@v{release.version}")
+    if now.revoked:
+        _sweep(work_root)
+
+
+def _sweep(work_root: Path) -> None:
+    for folder in (path for path in work_root.iterdir() if path.is_dir() and not path.name.startswith(BASE_PREFIX)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _train_and_add(
+    settings: Settings,
+    registry: ModelRegistry,
+    release: Release,
+    config: TrainingConfig,
+    work: Path,
+    report: Report,
+) -> Model:
+    splits, voices = _splits(release, config), stored_voices(settings)
+    candidates = train_candidates(TrainingData(splits.train, splits.validation), config, work, report)
+    report("comparing the candidates", 0, 1, None)
+    chosen, validation = _chosen(candidates, splits)
+    report("comparing with production", 0, 1, None)
+    policy = GatePolicy(settings.reranker_min_held_out, settings.reranker_min_users)
+    decision = _decision(registry, candidates, chosen, splits, _users(voices), policy)
+    dataset = {"name": release.name, "version": release.version, "digest": release.digest}
+    told = TrainingReport(
+        candidate=chosen.name,
+        dataset=dataset,
+        decision=decision,
+        validation=validation,
+        parts=ModelFolder.read(chosen.folder).to_json()["parts"],
+        training=config.as_dict(),
+        data={**{f"{name}_queries": len(queries) for name, queries in vars(splits).items()}, **candidates.facts},
+        curves={part: curve for one in candidates.trained for part, curve in one.curves.items()},
+    )
+    facts = {
+        "training_key": training_key(release, config),
+        "candidate": chosen.name,
+        "dataset": dataset,
+        "gate": decision.as_dict(),
+        "metrics": decision.means,
+        "training": config.as_dict(),
+        "git_revision": _git_revision(),
+    }
+    # The version may have been revoked while it was trained on: its manifest says so, and find() raises.
+    ReleaseCatalog(settings.storage_root).find(f"{release.name}@v{release.version}")
+    documents = {**told.documents(), "README.md": told.markdown().encode(), _VOICES: voice_bytes(voices)}
+    return registry.add(chosen.folder, documents, facts)
+
+
+def _splits(release: Release, config: TrainingConfig) -> _Splits:
+    parts: dict[str, list[pa.Table]] = {"train": [], "validation": [], "test": []}
+    for path in release.data_files:
+        parts[split_of_file(path)].append(read_data(path, list(COLUMNS)))
+    most = {"train": config.max_queries, "validation": _MOST_HELD_OUT, "test": _MOST_HELD_OUT}
+    return _Splits(
+        **{
+            name: rated_queries(pa.concat_tables(tables), most[name]) if tables else []
+            for name, tables in parts.items()
+        }
+    )
+
+
+def _chosen(candidates: Candidates, splits: _Splits) -> tuple[Candidate, dict[str, dict[str, float | None]]]:
+    """Return the best candidate on the validation split, the lightest of equals, and the figures of all."""
+    lists = judged_lists(splits.validation, splits.train, candidates.encode)
+    figures = {
+        one.name: means(figures_of(lists, scores_of(open_scorer(one.folder), lists)), lists)
+        for one in candidates.trained
+    }
+    best = max(candidates.trained, key=lambda one: (figures[one.name][PRIMARY] or 0.0, one.name == "blend"))
+    return best, figures
+
+
+def _decision(
+    registry: ModelRegistry,
+    candidates: Candidates,
+    chosen: Candidate,
+    splits: _Splits,
+    users: int,
+    policy: GatePolicy,
+) -> Decision:
+    lists = judged_lists(splits.test, [*splits.train, *splits.validation], candidates.encode)
+    scores = scores_of(open_scorer(chosen.folder), lists)
+    candidate = figures_of(lists, scores)
+    opponents = [
+        Opponent(BASE, figures_of(lists, base_scores(lists)), candidate),
+        Opponent(SURFACED, figures_as_surfaced(lists), figures_as_surfaced(lists, scores)),
+    ]
+    if (live := registry.production()) is not None:
+        opponents.append(Opponent(f"production ({live.name})", _figures_of_model(live, lists), candidate))
+    return decide(lists, candidate, opponents, users, policy)
+
+
+def _figures_of_model(model: Model, lists: list[JudgedList]) -> Figures:
+    return figures_of(lists, scores_of(_scorer_of(model), lists))
+
+
+def _scorer_of(model: Model) -> Scorer:
+    return open_scorer(local_folder(model))
+
+
+def _promote(registry: ModelRegistry, model: Model) -> None:
+    """Promote what passed the gate, once: what people have rolled back since stays back."""
+    pointer = registry.production_pointer()
+    if not model.passed_gate or (pointer and pointer.was_in_production(model.version)):
+        return
+    if (pointer.version if pointer else None) == model.manifest.get("parent"):
+        registry.promote(model.version, reason="; ".join(model.reasons), by=_GATE)
+
+
+def _report_of(model: Model) -> dict[str, Any]:
+    return json.loads(read_bytes(f"{model.path}/report.json"))
+
+
+def _users(voices: Voices | None) -> int:
+    """Return the distinct users behind triplets; each question rated without a user counts as one."""
+    if voices is None:
+        return 0
+    return len(np.unique(voices.user[voices.user >= 0])) + int((voices.user < 0).sum())
+
+
+def voice_bytes(voices: Voices | None) -> bytes:
+    """Return the keys of the voices that were heard, so that the sensor can tell what is new."""
+    keys = np.zeros(0, np.uint64) if voices is None else voices.keys
+    return np.sort(keys).astype("<u8").tobytes()
+
+
+def heard_voices(model: Model) -> np.ndarray:
+    """Return the keys of the voices that a model was trained on."""
+    return np.frombuffer(read_bytes(f"{model.path}/{_VOICES}"), "<u8").astype(np.uint64)
+
+
+def _git_revision() -> str | None:
+    """Return the revision of the code where it runs from a checkout, else None."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    done = subprocess.run(
+        [git, "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,120 @@
+"""The gate: only what is surely better goes live."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from feedback_pipeline.reranker.comparison.held_out import JudgedList
+from feedback_pipeline.reranker.evaluate import Figures, gain
+from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, decide
+from feedback_pipeline_tests.reranker.judged import judged, right_in
+
+POLICY = GatePolicy(min_held_out=30, min_users=3)
+
+
+def decided(lists: list[JudgedList], candidate: Figures, base: Figures, users: int = 20) -> Decision:
+    return decide(lists, candidate, [Opponent("base", base, candidate)], users, POLICY)
+
+
+def lists_of(count: int, source: str = "uk", start: int = 0) -> list[JudgedList]:
+    return [judged(number, source) for number in range(start, start + count)]
+
+
+def test_what_is_surely_better_goes_live() -> None:
+    lists = lists_of(200)
+
+    decision = decided(lists, right_in(0.9, lists), right_in(0.7, lists, seed=1))
+
+    assert decision.promoted
+    assert decision.reasons[0].startswith("better than base: pairwise_accuracy +20.0%")
+
+
+def test_what_may_be_chance_stays_out() -> None:
+    lists = lists_of(60)
+
+    decision = decided(lists, right_in(0.75, lists), right_in(0.7, lists, seed=1))
+
+    assert not decision.promoted
+    assert decision.reasons[0].startswith("no sure gain over base")
+
+
+def test_the_same_order_is_no_gain() -> None:
+    lists = lists_of(100)
+    figures = right_in(0.8, lists)
+
+    decision = decided(lists, figures, figures)
+
+    assert decision.reasons == ["no sure gain over base: pairwise_accuracy +0.0% (+0.0% to +0.0%, 100 queries)"]
+
+
+def test_being_worse_on_one_source_is_enough_to_stay_out() -> None:
+    uk, au = lists_of(300), lists_of(60, "au", 1_000)
+    candidate = np.concatenate([right_in(0.95, uk).values, right_in(0.3, au).values])
+    base = np.concatenate([right_in(0.6, uk).values, right_in(0.8, au).values])
+
+    decision = decided([*uk, *au], Figures(candidate), Figures(base))
+
+    assert not decision.promoted
+    assert [reason.split(":")[0] for reason in decision.reasons] == ["worse than base on source au"]
+
+
+def test_few_held_out_queries_decide_nothing() -> None:
+    lists = lists_of(20)
+
+    decision = decided(lists, right_in(1.0, lists), right_in(0.5, lists))
+
+    assert not decision.promoted
+    assert "20 held-out queries have both good and bad passages; a promotion needs 30" in decision.reasons[0]
+
+
+def test_one_user_alone_promotes_nothing() -> None:
+    lists = lists_of(200)
+
+    decision = decided(lists, right_in(1.0, lists), right_in(0.6, lists), users=1)
+
+    assert not decision.promoted
+    assert decision.reasons[0].startswith("the ratings come from 1 distinct user(s)")
+
+
+def test_swapped_thumbs_are_noticed() -> None:
+    """A model trained on swapped labels is better on swapped labels: only the base retriever tells."""
+    lists = lists_of(200)
+
+    decision = decided(lists, right_in(0.9, lists), right_in(0.25, lists, seed=1))
+
+    assert not decision.promoted
+    assert decision.reasons[0].startswith("the ratings contradict the passages")
+    assert "agrees with 25% of them" in decision.reasons[0]
+
+
+def test_ratings_nobody_stands_behind_do_not_count() -> None:
+    lists = [replace(one, query=replace(one.query, weight=0.0)) for one in lists_of(200)]
+
+    decision = decided(lists, right_in(1.0, lists), right_in(0.5, lists))
+
+    assert not decision.promoted
+
+
+def test_near_duplicate_queries_are_one_piece_of_evidence() -> None:
+    lists = lists_of(100)
+    same = [replace(one, query=replace(one.query, cluster_id="same")) for one in lists]
+    new, old = right_in(1.0, lists).of("pairwise_accuracy"), right_in(0.5, lists).of("pairwise_accuracy")
+
+    assert gain(new, old, lists).is_sure
+    assert not gain(new, old, same).is_sure
+
+
+def test_the_same_figures_give_the_same_interval() -> None:
+    lists = lists_of(50)
+    new, old = right_in(0.9, lists).of("mrr@10"), right_in(0.6, lists, 1).of("mrr@10")
+
+    assert gain(new, old, lists) == gain(new, old, lists)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_without_any_held_out_query_the_gate_says_so(share: float) -> None:
+    decision = decided([], right_in(share, []), right_in(share, []))
+
+    assert not decision.promoted
+    assert any("0 held-out queries" in reason for reason in decision.reasons)
