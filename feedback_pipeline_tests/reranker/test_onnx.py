@@ -224,7 +224,7 @@ def test_an_export_that_scores_otherwise_is_refused_and_the_former_one_stays(
     scores = TorchCrossEncoder.pair_scores
     monkeypatch.setattr(TorchCrossEncoder, "pair_scores", lambda *given: scores(*given) + 0.002)
 
-    with pytest.raises(PartExportError, match=r"differs from the model by 0.002 .*FEEDBACK_RERANKER_BASE"):
+    with pytest.raises(PartExportError, match=r"differs from the model by 0\.002 .*FEEDBACK_RERANKER_BASE"):
         export_part(tmp_path, "cross_encoder")
 
     assert [path.name for path in (tmp_path / "onnx").iterdir()] == ["former"]
@@ -247,6 +247,7 @@ def _write_tiny(folder: Path, *, labels: int) -> None:
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
     size: dict[str, Any] = {
+        "num_labels": labels,
         "hidden_size": 32,
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
