@@ -46,7 +46,7 @@ def run(
         after, example_after = overview(settings), _example(settings) if sample else None
         changed = published(settings) != before
     if as_json:
-        output.print_json(_document(outcome, after, changed))
+        output.print_json(_document(outcome, after, changed) | (_trained(settings) if job == _TRAINING else {}))
         return
     if job == _TRAINING:
         _print_training(settings)
@@ -105,13 +105,19 @@ def _document(outcome: "JobOutcome", after: "Overview", changed: bool) -> dict[s
 
 
 def _print_training(settings: "Settings") -> None:
+    model = _trained(settings)["model"]
+    output.say(f"model    {model['name']}, {model['state']}, trained on {model['dataset']}  {model['path']}")
+    for reason in model["reasons"]:
+        output.say(f"         {reason}")
+
+
+def _trained(settings: "Settings") -> dict[str, Any]:
     from feedback_pipeline.reranker.registry import ModelRegistry
 
     registry = ModelRegistry(settings.storage_root)
     model = registry.look_up("latest")
-    output.say(f"model    {model.name}, {registry.state_of(model)}, trained on {model.dataset}  {model.path}")
-    for reason in model.reasons:
-        output.say(f"         {reason}")
+    told = {"name": model.name, "state": registry.state_of(model), "candidate": model.candidate, "path": model.path}
+    return {"model": {**told, "dataset": model.dataset, "metrics": model.metrics, "reasons": model.reasons}}
 
 
 def _print_stages(state: "Overview") -> None:

@@ -15,7 +15,7 @@ class _ConciseHandler(logging.StreamHandler):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self._rows: dict[str, int] = {}
+        self._rows: dict[str, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record, if it is worth one."""
@@ -35,10 +35,10 @@ class _ConciseHandler(logging.StreamHandler):
         step = str(event.step_key)
         if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
             rows = event.materialization.metadata.get("dagster/row_count")
-            self._rows[step] = (rows.value or 0) if isinstance(rows, dg.IntMetadataValue) else 0
+            self._rows[step] = f"{rows.value or 0:,} rows" if isinstance(rows, dg.IntMetadataValue) else ""
         elif event.event_type is DagsterEventType.STEP_SUCCESS and step in self._rows:
             seconds = event.step_success_data.duration_ms / 1000
-            return f"✓ {step:<20} {self._rows[step]:>9,} rows  {seconds:6.1f} s"
+            return f"✓ {step:<20} {self._rows[step]:>14}  {seconds:6.1f} s"
         elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
             return _check_line(event)
         elif event.event_type is DagsterEventType.STEP_FAILURE:
