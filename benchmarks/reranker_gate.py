@@ -71,7 +71,8 @@ def _flooded(interactions: pa.Table) -> pa.Table:
     take = np.random.default_rng(1).integers(len(interactions), size=_FLOOD)
     flood = _of_one_user(_swapped(interactions.take(pa.array(take))))
     numbers = pa.array(np.arange(_FLOOD) + 10_000_000)
-    return pa.concat_tables([interactions, flood.set_column(0, "interaction_id", numbers)])
+    numbered = flood.set_column(0, "interaction_id", numbers).cast(interactions.schema)
+    return pa.concat_tables([interactions, numbered])
 
 
 def _few(interactions: pa.Table) -> pa.Table:

@@ -12,7 +12,10 @@ from feedback_pipeline.schemas import RERANKER_QUERIES, RERANKER_VOICES
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.tables.stages import StageTables, StoredTable
 
-STAGE, DROPPED_STAGE, VOICES_STAGE = "reranker_triplets", "reranker_triplets_dropped", "reranker_voices"
+STAGE, DROPPED_STAGE = "reranker_triplets", "reranker_triplets_dropped"
+
+JUDGED, RELEASED, HEARD = "reranker_voices", "reranker_voices_released", "reranker_voices_heard"
+"""The voices behind the stored triplets, behind the latest release, and those that the last training has heard."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def judge_ratings(settings: Settings) -> JudgedRatings:
     effective = effective_triplets(result)
     notes = {"counts": result.counts, "effective_triplets": effective}
     tables.write(DROPPED_STAGE, result.dropped)
-    tables.write(VOICES_STAGE, _voices(result))
+    tables.write(JUDGED, _voices(result))
     stored = tables.write_batches(STAGE, RERANKER_QUERIES, result.batches(), notes=notes)
     return JudgedRatings(stored, result.counts, effective)
 
@@ -50,10 +53,17 @@ def policy_of(settings: Settings) -> TripletPolicy:
     )
 
 
-def stored_voices(settings: Settings) -> Voices | None:
-    """Return who has made triplets of what, as the last ``judge_ratings`` stored it; None before the first."""
-    table = StageTables(settings.storage_root).read_partition(VOICES_STAGE)
+def stored_voices(settings: Settings, stage: str) -> Voices | None:
+    """Return who has made triplets of what: JUDGED, RELEASED or HEARD; None where that is not stored."""
+    table = StageTables(settings.storage_root).read_partition(stage)
     return None if table is None else Voices(*(table[name].to_numpy() for name in RERANKER_VOICES.names))
+
+
+def pass_on_voices(settings: Settings, source: str, target: str) -> None:
+    """Note that the voices of one stage are those of the next: a release was made of them, or a training has begun."""
+    tables = StageTables(settings.storage_root)
+    voices = tables.read_partition(source)
+    tables.write(target, RERANKER_VOICES.empty_table() if voices is None else voices)
 
 
 def _voices(result: TripletResult) -> pa.Table:

@@ -12,6 +12,7 @@ from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.publishing.leakage import measure_query_leakage
 from feedback_pipeline.finetune.publishing.release import ReleaseResult, Report, Surroundings, publish_release, silently
 from feedback_pipeline.finetune.publishing.retention import prune
+from feedback_pipeline.reranker_ratings import JUDGED, RELEASED, pass_on_voices
 from feedback_pipeline.schemas import RERANKER_QUERIES
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store
@@ -47,6 +48,7 @@ def release_reranker(
         leakage_of=measure_query_leakage,
     )
     result = publish_release(catalog, NAME, _examples(tables), policy_of(settings), around, report, RERANKER)
+    pass_on_voices(settings, JUDGED, RELEASED)
     if result.published:
         noted = {model.version for model in list_models(store) if model.dataset == NAME}
         prune(catalog, NAME, settings.keep_dataset_versions, noted | trained_on)

@@ -9,13 +9,15 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog, read_data, split_of_file
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
@@ -30,7 +32,7 @@ from feedback_pipeline.reranker.evaluate import (
     means,
     scores_of,
 )
-from feedback_pipeline.reranker.gate import PRIMARY, Decision, GatePolicy, Opponent, decide
+from feedback_pipeline.reranker.gate import PRIMARY, Decision, GatePolicy, Opponent, decide, effective_number
 from feedback_pipeline.reranker.models.local_copy import local_folder
 from feedback_pipeline.reranker.models.model import Model
 from feedback_pipeline.reranker.rated_queries import COLUMNS, RatedQuery, rated_queries
@@ -48,14 +50,13 @@ from feedback_pipeline.reranker.train import (
     silently,
     train_candidates,
 )
-from feedback_pipeline.reranker_ratings import stored_voices
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, pass_on_voices, stored_voices
 from feedback_pipeline.reranker_release import NAME
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store
 from feedback_pipeline.tables.files import canonical_bytes, read_bytes
 
 _GATE = "gate"
-_VOICES = "voices.bin"
 _MOST_HELD_OUT = 2_000
 """Held-out queries that are compared, the heaviest first: more make intervals narrower than anybody needs."""
 
@@ -99,14 +100,28 @@ def retrain(store: Store, settings: Settings, report: Report = silently) -> Retr
         StorageError: the disk is full; calling again goes on. Production is untouched.
         DamagedReleaseError, DamagedPointerError: what was released or promoted cannot be read.
     """
-    release = ReleaseCatalog(settings.storage_root).latest(NAME)
-    if release is None:
-        raise NothingToTrainError(f"no dataset {NAME!r} has been released; run 'feedback-pipeline run' first")
-    config = config_of(settings)
     work_root = settings.local_root / "training" / NAME
     work_root.mkdir(parents=True, exist_ok=True)
-    with FileLock(work_root / ".lock"):
-        return _retrain(store, settings, release, config, work_root, report)
+    with _only_training(work_root, report):
+        release = ReleaseCatalog(settings.storage_root).latest(NAME)
+        if release is None:
+            raise NothingToTrainError(f"no dataset {NAME!r} has been released; run 'feedback-pipeline run' first")
+        return _retrain(store, settings, release, config_of(settings), work_root, report)
+
+
+@contextmanager
+def _only_training(work_root: Path, report: Report) -> Iterator[None]:
+    lock = FileLock(work_root / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        report("waiting for another training to end", 0, 1, None)
+        lock.acquire()
+    with lock:
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def config_of(settings: Settings) -> TrainingConfig:
@@ -133,6 +148,7 @@ def _retrain(
 ) -> Retrained:
     registry, key = ModelRegistry(settings.storage_root), training_key(release, config)
     known = next((one for one in registry.models() if one.manifest.get("training_key") == key), None)
+    pass_on_voices(settings, RELEASED, HEARD)
     try:
         model = known or _train_and_add(settings, registry, release, config, work_root / key[:16], report)
     finally:
@@ -164,13 +180,14 @@ def _train_and_add(
     work: Path,
     report: Report,
 ) -> Model:
-    splits, voices = _splits(release, config), stored_voices(settings)
+    splits, voices = _splits(release, config), stored_voices(settings, RELEASED)
     candidates = train_candidates(TrainingData(splits.train, splits.validation), config, work, report)
     report("comparing the candidates", 0, 1, None)
     chosen, validation = _chosen(candidates, splits)
     report("comparing with production", 0, 1, None)
+    live = registry.production()
     policy = GatePolicy(settings.reranker_min_held_out, settings.reranker_min_users)
-    decision = _decision(registry, candidates, chosen, splits, _users(voices), policy)
+    decision = _decision(live, _is_revoked(live), candidates, chosen, splits, _users(voices), policy)
     dataset = {"name": release.name, "version": release.version, "digest": release.digest}
     told = TrainingReport(
         candidate=chosen.name,
@@ -190,10 +207,12 @@ def _train_and_add(
         "metrics": decision.means,
         "training": config.as_dict(),
         "git_revision": _git_revision(),
+        # What it was compared with: a person may have promoted another one since.
+        "parent": live.version if live else None,
     }
     # The version may have been revoked while it was trained on: its manifest says so, and find() raises.
     ReleaseCatalog(settings.storage_root).find(f"{release.name}@v{release.version}")
-    documents = {**told.documents(), "README.md": told.markdown().encode(), _VOICES: voice_bytes(voices)}
+    documents = {**told.documents(), "README.md": told.markdown().encode()}
     return registry.add(chosen.folder, documents, facts)
 
 
@@ -221,12 +240,18 @@ def _chosen(candidates: Candidates, splits: _Splits) -> tuple[Candidate, dict[st
     return best, figures
 
 
+def _is_revoked(model: Model | None) -> bool:
+    """Tell whether what a model was trained on has been revoked for somebody's sake."""
+    return model is not None and model.revoked_dataset() is not None
+
+
 def _decision(
-    registry: ModelRegistry,
+    live: Model | None,
+    live_is_to_go: bool,
     candidates: Candidates,
     chosen: Candidate,
     splits: _Splits,
-    users: int,
+    users: float,
     policy: GatePolicy,
 ) -> Decision:
     lists = judged_lists(splits.test, [*splits.train, *splits.validation], candidates.encode)
@@ -236,8 +261,9 @@ def _decision(
         Opponent(BASE, figures_of(lists, base_scores(lists)), candidate),
         Opponent(SURFACED, figures_as_surfaced(lists), figures_as_surfaced(lists, scores)),
     ]
-    if (live := registry.production()) is not None:
-        opponents.append(Opponent(f"production ({live.name})", _figures_of_model(live, lists), candidate))
+    if live is not None:
+        name = f"production ({live.name})"
+        opponents.append(Opponent(name, _figures_of_model(live, lists), candidate, live_is_to_go))
     return decide(lists, candidate, opponents, users, policy)
 
 
@@ -250,34 +276,30 @@ def _scorer_of(model: Model) -> Scorer:
 
 
 def _promote(registry: ModelRegistry, model: Model) -> None:
-    """Promote what passed the gate, once: what people have rolled back since stays back."""
+    if is_to_be_promoted(registry, model):
+        registry.promote(model.version, reason="; ".join(model.reasons), by=_GATE)
+
+
+def is_to_be_promoted(registry: ModelRegistry, model: Model) -> bool:
+    """Tell whether the gate let a model through that never went live, and it was compared with what is live now.
+
+    What people have rolled back since stays back, and what they have promoted since is not replaced.
+    """
     pointer = registry.production_pointer()
     if not model.passed_gate or (pointer and pointer.was_in_production(model.version)):
-        return
-    if (pointer.version if pointer else None) == model.manifest.get("parent"):
-        registry.promote(model.version, reason="; ".join(model.reasons), by=_GATE)
+        return False
+    return (pointer.version if pointer else None) == model.manifest.get("parent")
 
 
 def _report_of(model: Model) -> dict[str, Any]:
     return json.loads(read_bytes(f"{model.path}/report.json"))
 
 
-def _users(voices: Voices | None) -> int:
-    """Return the distinct users behind triplets; each question rated without a user counts as one."""
+def _users(voices: Voices | None) -> float:
+    """Return how many equally busy users would have as many voices; all without a user are one."""
     if voices is None:
-        return 0
-    return len(np.unique(voices.user[voices.user >= 0])) + int((voices.user < 0).sum())
-
-
-def voice_bytes(voices: Voices | None) -> bytes:
-    """Return the keys of the voices that were heard, so that the sensor can tell what is new."""
-    keys = np.zeros(0, np.uint64) if voices is None else voices.keys
-    return np.sort(keys).astype("<u8").tobytes()
-
-
-def heard_voices(model: Model) -> np.ndarray:
-    """Return the keys of the voices that a model was trained on."""
-    return np.frombuffer(read_bytes(f"{model.path}/{_VOICES}"), "<u8").astype(np.uint64)
+        return 0.0
+    return effective_number(np.unique(voices.user, return_counts=True)[1].astype(np.float64))
 
 
 def _git_revision() -> str | None:

@@ -8,6 +8,7 @@ from feedback_pipeline.defs.release_metadata import release_metadata
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.insight.plots.svg import data_uri
 from feedback_pipeline.reranker.candidates.config import CODE_VERSION
+from feedback_pipeline.reranker.registry import ModelRegistry
 from feedback_pipeline.reranker_ratings import judge_ratings
 from feedback_pipeline.reranker_release import release_reranker
 from feedback_pipeline.reranker_training import Retrained, retrain
@@ -61,11 +62,13 @@ def reranker_model(context: dg.AssetExecutionContext, feedback: Feedback) -> dg.
         context.log.info(f"{what}: step {done} of {total}" + ("" if loss is None else f", loss {loss:.4f}"))
 
     retrained = retrain(feedback.store, feedback.settings, report)
-    model = retrained.model
-    return dg.MaterializeResult(metadata=_metadata(retrained), data_version=dg.DataVersion(f"v{model.version}"))
+    state = ModelRegistry(feedback.settings.storage_root).state_of(retrained.model)
+    return dg.MaterializeResult(
+        metadata=_metadata(retrained, state), data_version=dg.DataVersion(f"v{retrained.model.version}")
+    )
 
 
-def _metadata(retrained: Retrained) -> dict[str, Any]:
+def _metadata(retrained: Retrained, state: str) -> dict[str, Any]:
     model, told = retrained.model, retrained.report
     gate = told["gate"]
     figures = {
@@ -74,7 +77,8 @@ def _metadata(retrained: Retrained) -> dict[str, Any]:
     return {
         "version": f"v{model.version}",
         "trained": retrained.is_new,
-        "promoted": gate["promoted"],
+        "passed_gate": gate["promoted"],
+        "state": state,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in gate["reasons"])),
         "candidate": told["candidate"],
         "dataset": f"{told['dataset']['name']} v{told['dataset']['version']}",

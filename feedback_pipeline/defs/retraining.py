@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -9,12 +10,12 @@ from dagster import DagsterRunStatus
 from feedback_pipeline.defs.jobs import retrain_reranker
 from feedback_pipeline.defs.resources import Feedback
 from feedback_pipeline.finetune.catalog import Release
-from feedback_pipeline.reranker.models.model import Model
 from feedback_pipeline.reranker.registry import ModelRegistry
-from feedback_pipeline.reranker_ratings import stored_voices
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, stored_voices
 from feedback_pipeline.reranker_release import NAME
-from feedback_pipeline.reranker_training import heard_voices
+from feedback_pipeline.reranker_training import is_to_be_promoted
 from feedback_pipeline.settings import Settings
+from feedback_pipeline.tables.stages import StageTables
 
 DATASET_TAG = "feedback_pipeline/reranker_dataset"
 _SECONDS_BETWEEN_LOOKS = 60
@@ -30,17 +31,20 @@ _FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 def retrain_reranker_sensor(context: dg.SensorEvaluationContext, feedback: Feedback) -> dg.SensorResult | dg.SkipReason:
     """Train when enough effective triplets are new since the last training, and its minimum interval is over.
 
-    Nothing is remembered but what is stored: what the last model has heard stands beside it, so a restart neither
+    Nothing is remembered but what is stored: what the last training has heard is a table, so a restart neither
     forgets nor trains twice. The run key is the content of the dataset; a run that failed is asked for again, three
     times in all.
     """
     settings, release = feedback.settings, feedback.releases.latest(NAME)
     if release is None:
         return dg.SkipReason("no reranker dataset has been released yet")
-    models = [model for model in ModelRegistry(settings.storage_root).models() if not model.is_damaged]
-    if any(model.manifest["dataset"]["digest"] == release.digest for model in models):
+    registry = ModelRegistry(settings.storage_root)
+    trained = [one for one in registry.models() if one.manifest.get("dataset", {}).get("digest") == release.digest]
+    if any(is_to_be_promoted(registry, model) for model in trained if not model.is_damaged):
+        return _request(context.instance, release, "a promotion was decided and not made", context.cursor or "")
+    if trained:
         return dg.SkipReason(f"{NAME} v{release.version} has been trained on; nothing is new since")
-    new, cursor = _new_triplets(context.cursor, settings, models[-1] if models else None)
+    new, cursor = _new_triplets(context.cursor, settings)
     told = f"{new} of {settings.retrain_triplets} effective triplets"
     if new < settings.retrain_triplets:
         return dg.SensorResult(skip_reason=told, cursor=cursor)
@@ -50,17 +54,27 @@ def retrain_reranker_sensor(context: dg.SensorEvaluationContext, feedback: Feedb
     return _request(context.instance, release, told, cursor)
 
 
-def _new_triplets(cursor: str | None, settings: Settings, last: Model | None) -> tuple[int, str]:
-    """Return the effective triplets that the last model has not heard; counted anew only where something changed."""
-    voices = stored_voices(settings)
-    if voices is None:
-        return 0, ""
-    state = [len(voices.keys), int(voices.keys.sum()) if len(voices.keys) else 0, last.version if last else 0]
-    known = json.loads(cursor) if cursor else {}
-    if known.get("state") != state:
-        heard = heard_voices(last) if last else None
-        known = {"state": state, "new": voices.count(heard, max_user_share=settings.max_user_share)}
+def _new_triplets(cursor: str | None, settings: Settings) -> tuple[int, str]:
+    """Return the effective triplets that no training has heard; counted anew only where something changed."""
+    tables = StageTables(settings.storage_root)
+    described = (tables.describe(stage) for stage in (RELEASED, HEARD))
+    state = [stored.digest if stored else None for stored in described]
+    known = _read(cursor)
+    if known.get("state") != state or not isinstance(known.get("new"), int):
+        voices, heard = (stored_voices(settings, stage) for stage in (RELEASED, HEARD))
+        keys = heard.keys if heard else None
+        new = voices.count(keys, max_user_share=settings.max_user_share) if voices else 0
+        known = {"state": state, "new": new}
     return known["new"], json.dumps(known)
+
+
+def _read(cursor: str | None) -> dict[str, Any]:
+    """Return what a cursor says; one that says nothing is as good as none."""
+    try:
+        known = json.loads(cursor) if cursor else {}
+    except ValueError:
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _hours_to_wait(instance: dg.DagsterInstance, least: float) -> float:

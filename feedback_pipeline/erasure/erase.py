@@ -38,7 +38,7 @@ def places_of(settings: Settings, store: Store, further: Sequence[Place] = ()) -
         TablesPlace(StageTables(root)),
         CachePlace(root),
         RejectsPlace(settings),
-        TrainingPlace(settings.local_root / "training"),
+        TrainingPlace(settings.local_root / "training", StageTables(root)),
         *further,
         StorePlace(store),
     ]

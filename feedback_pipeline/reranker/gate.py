@@ -17,6 +17,7 @@ PRIMARY = "pairwise_accuracy"
 FEWEST_IN_SLICE = 8
 """Slices with fewer queries that tell are shown and decide nothing."""
 _CONTRADICTED = 0.5
+_HAIR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class GatePolicy:
     """What a promotion needs.
 
     Attributes:
-        min_held_out: held-out queries with good and bad passages.
-        min_users: distinct users behind the ratings.
+        min_held_out: effective number of held-out queries with good and bad passages (``effective_number``).
+        min_users: effective number of users behind the ratings; all ratings without a user are those of one.
     """
 
     min_held_out: int
@@ -40,11 +41,13 @@ class Opponent:
         name: ``base``, ``surfaced order`` or the version in production.
         figures: of it.
         candidate: of the candidate on the same lists.
+        is_to_go: it must be replaced, since it was trained on what has been revoked: whoever is not surely worse may.
     """
 
     name: str
     figures: Figures
     candidate: Figures
+    is_to_go: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Comparison:
     means: dict[str, float | None]
     gains: dict[str, Gain]
     slices: dict[str, Gain]
+    is_to_go: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""
@@ -95,10 +99,11 @@ class Decision:
 
 
 def decide(
-    lists: Sequence[JudgedList], candidate: Figures, opponents: Sequence[Opponent], users: int, policy: GatePolicy
+    lists: Sequence[JudgedList], candidate: Figures, opponents: Sequence[Opponent], users: float, policy: GatePolicy
 ) -> Decision:
     """Return whether the candidate goes live.
 
+    Weights count: of a hundred queries that one capped user rated, and two others, hardly more than those two tell.
     It is refused where too few users or held-out queries stand behind the comparison, where ratings contradict what
     passages say, where the lower bound of its gain in pairwise accuracy over any opponent is not above zero, and where
     another figure or a slice is surely worse (upper bound below zero).
@@ -107,7 +112,7 @@ def decide(
         lists: held-out queries that no candidate has seen.
         candidate: figures of the candidate on them.
         opponents: what it is held against; one is named ``base``.
-        users: distinct users whose ratings the dataset rests on.
+        users: effective number of users whose ratings the dataset rests on.
         policy: what a promotion needs.
     """
     compared = [_comparison(one, lists) for one in opponents]
@@ -124,21 +129,34 @@ def _comparison(opponent: Opponent, lists: Sequence[JudgedList]) -> Comparison:
         name: gain(new.of(PRIMARY)[mask], old.of(PRIMARY)[mask], list(compress(lists, mask)))
         for name, mask in _slices_of(lists).items()
     }
-    return Comparison(opponent.name, means(old, lists), gains(new, old, lists), slices)
+    return Comparison(opponent.name, means(old, lists), gains(new, old, lists), slices, opponent.is_to_go)
 
 
-def _too_little(lists: Sequence[JudgedList], candidate: Figures, users: int, policy: GatePolicy) -> list[str]:
-    telling = int((~np.isnan(candidate.of(PRIMARY)) & (weights_of(lists) > 0)).sum())
+def effective_number(weights: np.ndarray) -> float:
+    """Return how many equal weights would tell as much as these: (Σw)² / Σw² (Kish 1965); 0 where there are none."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _telling(lists: Sequence[JudgedList], candidate: Figures) -> float:
+    """Return the effective number of clusters of queries that have good and bad passages."""
+    weights = np.where(np.isnan(candidate.of(PRIMARY)), 0.0, weights_of(lists))
+    clusters = np.unique([one.query.cluster_id for one in lists], return_inverse=True)[1] if lists else []
+    return effective_number(np.bincount(clusters, weights)) if len(lists) else 0.0
+
+
+def _too_little(lists: Sequence[JudgedList], candidate: Figures, users: float, policy: GatePolicy) -> list[str]:
+    telling = _telling(lists, candidate)
     found = []
-    if users < policy.min_users:
+    if users < policy.min_users - _HAIR:
         found.append(
-            f"the ratings come from {users} distinct user(s); a promotion needs {policy.min_users} "
-            "(FEEDBACK_RERANKER_MIN_USERS)"
+            f"the ratings are worth those of {users:.1f} equally busy users; a promotion needs {policy.min_users} "
+            "(FEEDBACK_RERANKER_MIN_USERS; ratings without user are those of one)"
         )
-    if telling < policy.min_held_out:
+    if telling < policy.min_held_out - _HAIR:
         found.append(
-            f"{telling} held-out queries have both good and bad passages; a promotion needs {policy.min_held_out} "
-            "(FEEDBACK_RERANKER_MIN_HELD_OUT)"
+            f"the held-out queries with good and bad passages are worth {telling:.1f} of equal weight; a promotion "
+            f"needs {policy.min_held_out} (FEEDBACK_RERANKER_MIN_HELD_OUT)"
         )
     return found
 
@@ -159,7 +177,10 @@ def _contradicted(lists: Sequence[JudgedList], opponents: Sequence[Opponent]) ->
 def _refusals(one: Comparison) -> list[str]:
     found = []
     first = one.gains[PRIMARY]
-    if not first.is_sure:
+    if one.is_to_go:
+        if first.is_surely_worse:
+            found.append(f"worse than {one.name}: {PRIMARY} {_told(first)}")
+    elif not first.is_sure:
         found.append(f"no sure gain over {one.name}: {PRIMARY} {_told(first)}")
     worse = [metric for metric in METRICS if metric != PRIMARY and one.gains[metric].is_surely_worse]
     found += [f"worse than {one.name} in {metric}: {_told(one.gains[metric])}" for metric in worse]
@@ -170,6 +191,8 @@ def _refusals(one: Comparison) -> list[str]:
 
 
 def _praise(one: Comparison) -> str:
+    if one.is_to_go and not one.gains[PRIMARY].is_sure:
+        return f"not worse than {one.name}, whose dataset was revoked: {PRIMARY} {_told(one.gains[PRIMARY])}"
     return f"better than {one.name}: {PRIMARY} {_told(one.gains[PRIMARY])}"
 
 

@@ -5,8 +5,10 @@ there, and one below ``models`` for each candidate, made of parts. The same data
 the same models.
 """
 
+import errno
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +21,7 @@ from feedback_pipeline.curation.encoder import model_fingerprint
 from feedback_pipeline.reranker.candidates.bi_encoder import load_encoder, train_bi_encoder
 from feedback_pipeline.reranker.candidates.blend import FEWEST_PAIRS, fit, pairs_of
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
-from feedback_pipeline.reranker.candidates.cross_encoder import train_cross_encoder
+from feedback_pipeline.reranker.candidates.cross_encoder import RerankerBaseError, train_cross_encoder
 from feedback_pipeline.reranker.candidates.mining import Triplet, mined_triplets, rated_triplets
 from feedback_pipeline.reranker.candidates.training_loop import LossPoint
 from feedback_pipeline.reranker.rated_queries import RatedQuery, passages_of
@@ -42,6 +44,9 @@ BASE_PREFIX = "base-"
 """Folders beside those of trainings that hold an exported base retriever and no data."""
 _CALIBRATED_ON = 1_500
 """Queries, the heaviest first, that weights of the combination are learned from: a few numbers need no more."""
+
+_FULL_DISK = (*(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)), "inline_container")
+_UNREADABLE = (ValueError, EOFError, LookupError, RuntimeError, pickle.UnpicklingError)
 
 LIGHT = (PartSpec("base_cosine", "base"), PartSpec("bm25", "bm25"), PartSpec("length", "length"))
 """What the combination is made of before anything is trained."""
@@ -96,14 +101,34 @@ def train_candidates(data: TrainingData, config: TrainingConfig, work: Path, rep
         PartExportError: a trained model cannot be exported for serving.
         StorageError: the disk is full or the folder cannot be written.
     """
+    taken_up = work.is_dir()
+    try:
+        return _trained(data, config, work, report)
+    except (NothingToTrainError, RerankerBaseError, StorageError):
+        raise
+    except _UNREADABLE as error:
+        if not taken_up:
+            raise
+        # What a power failure has cut short would fail every attempt alike.
+        report(f"starting over, for what was there cannot be used ({type(error).__name__}: {error})", 0, 1, None)
+        for folder in (work, *work.parent.glob(f"{BASE_PREFIX}*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        return _trained(data, config, work, report)
+
+
+def _trained(data: TrainingData, config: TrainingConfig, work: Path, report: Report) -> Candidates:
+    from safetensors import SafetensorError
+
     try:
         return _Training(data, config, work, report).run()
-    except OSError as error:
-        if isinstance(error, StorageError):
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch and safetensors tell of a full disk in words alone.
+        full = any(sign in str(error) for sign in _FULL_DISK)
+        if isinstance(error, StorageError) or not (full or isinstance(error, OSError)):
             raise
         raise StorageError(
-            f"training cannot write {work}: {error.strerror or error}; free space, then run again: it goes on from "
-            "its last checkpoint, and what is in production is untouched"
+            f"training cannot write {work}: {getattr(error, 'strerror', None) or error}; free space, then run again: "
+            "it goes on from its last checkpoint, and what is in production is untouched"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,8 +12,7 @@ from feedback_pipeline.defs.resources import Feedback, _opened
 from feedback_pipeline.defs.retraining import DATASET_TAG, retrain_reranker_sensor
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.reranker.registry import ModelRegistry
-from feedback_pipeline.reranker_ratings import stored_voices
-from feedback_pipeline.reranker_training import voice_bytes
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, pass_on_voices
 from feedback_pipeline.settings import get_settings
 from feedback_pipeline_tests.reranker.handbook import released, thumbs
 from feedback_pipeline_tests.reranker.models import facts, write_model
@@ -72,13 +72,14 @@ def ran(instance: dg.DagsterInstance, tags: dict[str, str], status: DagsterRunSt
     instance.add_run(run)
 
 
-def train_on_all(root: Path) -> None:
+def train_on_all(root: Path, **more: Any) -> None:
     """Put a model into the registry that has heard everything so far."""
     release = ReleaseCatalog(str(root)).latest("reranker")
     assert release is not None
     dataset = {"name": "reranker", "version": release.version, "digest": release.digest}
-    documents = {"voices.bin": voice_bytes(stored_voices(get_settings()))}
-    ModelRegistry(str(root)).add(write_model(root / "work"), documents, facts(release.digest, dataset=dataset))
+    refused = facts(release.digest, dataset=dataset, gate={"promoted": False, "reasons": []})
+    ModelRegistry(str(root)).add(write_model(root / "work"), {}, refused | more)
+    pass_on_voices(get_settings(), RELEASED, HEARD)
 
 
 def test_before_there_is_a_dataset_it_waits(root: Path, instance: dg.DagsterInstance) -> None:
@@ -166,3 +167,19 @@ def test_what_has_been_counted_is_not_counted_again(rate: Rate, instance: dg.Dag
 
     assert isinstance(second, dg.SensorResult)
     assert (words(second), second.cursor) == (words(first), first.cursor)
+
+
+def test_a_promotion_that_was_decided_and_not_made_is_asked_for(
+    root: Path, rate: Rate, instance: dg.DagsterInstance
+) -> None:
+    rate(40)
+    train_on_all(root, gate={"promoted": True, "reasons": ["better"]}, parent=None)
+
+    assert request(asked(instance)).tags["reason"] == "a promotion was decided and not made"
+
+
+@pytest.mark.parametrize("cursor", ["{", "[]", '{"state": 7}'])
+def test_a_damaged_cursor_is_none(rate: Rate, instance: dg.DagsterInstance, cursor: str) -> None:
+    rate(20)
+
+    assert words(asked(instance, cursor)) == "40 of 60 effective triplets"

@@ -13,7 +13,7 @@ from feedback_pipeline_tests.reranker.judged import judged, right_in
 POLICY = GatePolicy(min_held_out=30, min_users=3)
 
 
-def decided(lists: list[JudgedList], candidate: Figures, base: Figures, users: int = 20) -> Decision:
+def decided(lists: list[JudgedList], candidate: Figures, base: Figures, users: float = 20) -> Decision:
     return decide(lists, candidate, [Opponent("base", base, candidate)], users, POLICY)
 
 
@@ -65,7 +65,7 @@ def test_few_held_out_queries_decide_nothing() -> None:
     decision = decided(lists, right_in(1.0, lists), right_in(0.5, lists))
 
     assert not decision.promoted
-    assert "20 held-out queries have both good and bad passages; a promotion needs 30" in decision.reasons[0]
+    assert "are worth 20.0 of equal weight; a promotion needs 30" in decision.reasons[0]
 
 
 def test_one_user_alone_promotes_nothing() -> None:
@@ -74,7 +74,7 @@ def test_one_user_alone_promotes_nothing() -> None:
     decision = decided(lists, right_in(1.0, lists), right_in(0.6, lists), users=1)
 
     assert not decision.promoted
-    assert decision.reasons[0].startswith("the ratings come from 1 distinct user(s)")
+    assert decision.reasons[0].startswith("the ratings are worth those of 1.0 equally busy users")
 
 
 def test_swapped_thumbs_are_noticed() -> None:
@@ -94,6 +94,28 @@ def test_ratings_nobody_stands_behind_do_not_count() -> None:
     decision = decided(lists, right_in(1.0, lists), right_in(0.5, lists))
 
     assert not decision.promoted
+
+
+def test_two_heavy_queries_among_many_light_ones_are_two() -> None:
+    lists = [
+        replace(one, query=replace(one.query, weight=1.0 if n < 2 else 0.01)) for n, one in enumerate(lists_of(200))
+    ]
+
+    decision = decided(lists, right_in(1.0, lists), right_in(0.5, lists))
+
+    assert not decision.promoted
+    assert "a promotion needs 30" in decision.reasons[0]
+
+
+def test_a_model_that_has_to_go_is_replaced_by_its_equal() -> None:
+    lists = lists_of(200)
+    figures, base = right_in(0.9, lists), right_in(0.7, lists, seed=1)
+    against = [Opponent("base", base, figures), Opponent("production", figures, figures, is_to_go=True)]
+
+    decision = decide(lists, figures, against, 20, POLICY)
+
+    assert decision.promoted
+    assert decision.reasons[1].startswith("not worse than production, whose dataset was revoked")
 
 
 def test_near_duplicate_queries_are_one_piece_of_evidence() -> None:
@@ -117,4 +139,4 @@ def test_without_any_held_out_query_the_gate_says_so(share: float) -> None:
     decision = decided([], right_in(share, []), right_in(share, []))
 
     assert not decision.promoted
-    assert any("0 held-out queries" in reason for reason in decision.reasons)
+    assert any("worth 0.0 of equal weight" in reason for reason in decision.reasons)

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from feedback_pipeline.finetune.catalog import ReleaseCatalog
+from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
 from feedback_pipeline.reranker import Reranker
+from feedback_pipeline.reranker.candidates.config import TrainingConfig
 from feedback_pipeline.reranker.registry import ModelRegistry
 from feedback_pipeline.reranker.train import NothingToTrainError
-from feedback_pipeline.reranker_ratings import stored_voices
-from feedback_pipeline.reranker_training import Retrained, heard_voices, retrain
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, stored_voices
+from feedback_pipeline.reranker_training import Retrained, config_of, retrain, training_key
 from feedback_pipeline.store import list_models, open_store
 from feedback_pipeline.store.interactions import Interaction
 from feedback_pipeline_tests.reranker.handbook import (
@@ -165,11 +166,13 @@ def test_the_store_knows_what_a_model_was_trained_on(trained: tuple[Deployment, 
 
 def test_what_the_model_has_heard_is_nothing_new(trained: tuple[Deployment, Retrained]) -> None:
     deployment, done = trained
-    voices = stored_voices(deployment.settings)
+    released, heard = (stored_voices(deployment.settings, stage) for stage in (RELEASED, HEARD))
 
-    assert voices is not None
-    assert voices.count() > 0
-    assert voices.count(heard_voices(done.model)) == 0
+    assert done.is_new
+    assert released is not None
+    assert heard is not None
+    assert released.count() > 0
+    assert released.count(heard.keys) == 0
 
 
 def test_swapped_thumbs_are_refused(tmp_path: Path, exported: Path) -> None:
@@ -183,13 +186,32 @@ def test_swapped_thumbs_are_refused(tmp_path: Path, exported: Path) -> None:
 def test_one_user_alone_is_refused(tmp_path: Path, exported: Path) -> None:
     reasons = refusal(tmp_path / "data", exported, thumbs(120, users=1))
 
-    assert "the ratings come from 1 distinct user(s)" in reasons[0]
+    assert "the ratings are worth those of 1.0 equally busy users" in reasons[0]
 
 
 def test_few_ratings_are_refused(tmp_path: Path, exported: Path) -> None:
     reasons = refusal(tmp_path / "data", exported, thumbs(25), reranker_min_held_out=30)
 
-    assert "held-out queries have both good and bad passages" in reasons[0]
+    assert "held-out queries with good and bad passages are worth" in reasons[0]
+
+
+def test_one_user_with_two_puppets_is_refused(tmp_path: Path, exported: Path) -> None:
+    flood = [Interaction(**{**vars(one), "user_id": "flooder"}) for one in thumbs(120)]
+    puppets = [
+        Interaction(**{**vars(one), "client_key": f"p{n}", "user_id": f"p{n}"}) for n, one in enumerate(flood[:2])
+    ]
+
+    reasons = refusal(tmp_path / "data", exported, [*flood, *puppets])
+
+    assert "equally busy users; a promotion needs 3" in reasons[0]
+
+
+def test_ratings_without_a_user_are_those_of_one(tmp_path: Path, exported: Path) -> None:
+    reasons = refusal(
+        tmp_path / "data", exported, [Interaction(**{**vars(one), "user_id": None}) for one in thumbs(120)]
+    )
+
+    assert "worth those of 1.0 equally busy users" in reasons[0]
 
 
 @pytest.mark.parametrize("thumb", [1, -1])
@@ -237,6 +259,28 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, exported:
     assert steps[0] > 5
     assert len(done.report["loss"]["bi_encoder"]) > len(steps)
     deployment.store.close()
+
+
+def test_a_damaged_work_folder_is_thrown_away(tmp_path: Path, exported: Path) -> None:
+    root = tmp_path / "data"
+    deployment = Deployment(root, exported)
+    released(deployment.store, deployment.settings, thumbs(60))
+    work = root / "training" / "reranker" / training_key(*_what(deployment))[:16]
+    work.mkdir()
+    (work / "triplets.json").write_text('{"cut sh')
+    for model in (root / "training" / "reranker").glob("base-*/onnx/model.onnx"):
+        model.write_bytes(model.read_bytes()[:1_000])
+
+    done = retrain(deployment.store, deployment.settings)
+
+    assert done.is_new
+    deployment.store.close()
+
+
+def _what(deployment: Deployment) -> tuple[Release, TrainingConfig]:
+    release = ReleaseCatalog(deployment.settings.storage_root).latest("reranker")
+    assert release is not None
+    return release, config_of(deployment.settings)
 
 
 def _killed_at_a_checkpoint(root: Path) -> None:

@@ -45,18 +45,28 @@ def judged_lists(queries: Sequence[RatedQuery], known: Sequence[RatedQuery], enc
         encode: the untrained retriever's encoder.
     """
     lists = []
+    rated = _rated_by_cluster([*queries, *known])
     for source, asked in by_source(queries).items():
         corpus = passages_of([*asked, *(one for one in known if one.source == source)])[:_MOST_PASSAGES]
         texts = sorted({*corpus, *(one.query for one in asked), *passages_of(asked)})
         vectors = dict(zip(texts, encode(texts), strict=True))
         matrix = np.stack([vectors[text] for text in corpus])
-        lists += [_list_of(one, corpus, matrix, vectors) for one in asked if one.positives]
+        lists += [_list_of(one, rated[one.cluster_id], corpus, matrix, vectors) for one in asked if one.positives]
     return sorted((one for one in lists if len(one.passages) > 1), key=lambda one: one.query.row_id)
 
 
-def _list_of(one: RatedQuery, corpus: list[str], matrix: np.ndarray, vectors: dict[str, np.ndarray]) -> JudgedList:
+def _rated_by_cluster(queries: Sequence[RatedQuery]) -> dict[str, set[str]]:
+    """Return what was rated for any of near-duplicate queries: it may be right for all of them."""
+    rated: dict[str, set[str]] = {}
+    for one in queries:
+        rated.setdefault(one.cluster_id, set()).update(one.passages)
+    return rated
+
+
+def _list_of(
+    one: RatedQuery, rated: set[str], corpus: list[str], matrix: np.ndarray, vectors: dict[str, np.ndarray]
+) -> JudgedList:
     similar = matrix @ vectors[one.query]
-    rated = set(one.passages)
     nearest = (corpus[place] for place in np.argsort(-similar, kind="stable") if corpus[place] not in rated)
     others = tuple(text for text, _ in zip(nearest, range(DISTRACTORS), strict=False))
     passages = one.passages + others

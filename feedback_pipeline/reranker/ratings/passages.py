@@ -1,6 +1,10 @@
-"""Passages: texts of chunks that differ in nothing but white space are one, whatever their ids."""
+"""Passages: texts of chunks that differ in nothing but white space, or how signs are composed, are one.
+
+Their ids do not matter.
+"""
 
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +33,7 @@ class Passages:
 def distinct_passages(texts: list[str]) -> Passages:
     """Return the passages that distinct texts are, numbered in the order of their normalised texts."""
     numbers: dict[str, int] = {}
-    plain = (" ".join(text.split()) for text in texts)
+    plain = (" ".join((text if text.isascii() else normalize("NFC", text)).split()) for text in texts)
     found = np.fromiter((numbers.setdefault(one, len(numbers)) if one else NONE for one in plain), np.int64, len(texts))
     ranks = np.append(ranks_of(list(numbers)), NONE)
     chars = np.fromiter(map(len, texts), np.int64, len(texts))

@@ -34,7 +34,7 @@ def open_part(
     """Open one part of the model in ``folder``. Raises ModelFolderError."""
     part = folder / spec.folder
     if spec.kind == "length":
-        return Length()
+        return Length(max_tokens)
     if spec.kind == "bm25":
         return Bm25(Bm25Statistics.read(part))
     if backend == "torch":
