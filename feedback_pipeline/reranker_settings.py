@@ -49,10 +49,10 @@ class RerankerSettings(BaseModel):
         default=20_000, ge=100, description="Queries one training looks at, the heaviest first; bounds memory and time."
     )
     reranker_min_users: int = Field(
-        default=3, ge=1, description="Distinct users whose ratings a training needs; ratings without user each count."
+        default=3, ge=1, description="Effective number of users a promotion needs; ratings without user are one's."
     )
     reranker_min_held_out: int = Field(
-        default=30, ge=2, description="Held-out queries with both good and bad passages that a promotion needs."
+        default=30, ge=2, description="Effective number of held-out queries, with good and bad passages, to promote."
     )
     keep_models: int = Field(
         default=10, ge=1, description="Newest reranker models whose weights are kept, besides the one in production."
