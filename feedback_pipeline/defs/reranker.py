@@ -83,10 +83,10 @@ def _metadata(retrained: Retrained, state: str) -> dict[str, Any]:
         "candidate": told["candidate"],
         "dataset": f"{told['dataset']['name']} v{told['dataset']['version']}",
         "path": dg.MetadataValue.path(model.path),
-        "loss": dg.MetadataValue.json(told["loss"]),
         **figures,
         **_pictures(retrained),
         "report": dg.MetadataValue.md(read_bytes(f"{model.path}/README.md").decode()),
+        "loss": dg.MetadataValue.json({part: curve for part, curve in told["loss"].items() if curve}),
     }
 
 
