@@ -26,7 +26,7 @@ from feedback_pipeline.reranker.evaluate import (
     means,
     scores_of,
 )
-from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, decide
+from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, choose, decide
 from feedback_pipeline.reranker.rated_queries import RatedQuery, rated_queries
 from feedback_pipeline.reranker.report import TrainingReport
 from feedback_pipeline.reranker.scoring import ModelFolder, Scorer, open_scorer
@@ -128,16 +128,14 @@ def _judged(
     lists = judged_lists(held_out, held_out, made.encode)
     validation = judged_lists(data.validation, data.train, made.encode)
     scorers = {one.name: open_scorer(one.folder) for one in made.trained}
-    figures = {
-        name: means(figures_of(validation, scores_of(scorer, validation)), validation)
-        for name, scorer in scorers.items()
-    }
-    chosen = max(made.trained, key=lambda one: figures[one.name]["pairwise_accuracy"] or 0)
+    figures = {name: figures_of(validation, scores_of(scorer, validation)) for name, scorer in scorers.items()}
+    name = choose(figures, validation)
+    chosen = next(one for one in made.trained if one.name == name)
     return TrainingReport(
         candidate=chosen.name,
         dataset={"name": f"FeedbackQA, {scenario.name}", "version": 1, "digest": "-"},
         decision=_decision(lists, scorers[chosen.name], users, scenario.spoil),
-        validation=figures,
+        validation={name: means(one, validation) for name, one in figures.items()},
         parts=ModelFolder.read(chosen.folder).to_json()["parts"],
         training=config.as_dict(),
         data={"train_queries": len(data.train), "validation_queries": len(data.validation), **made.facts},

@@ -32,7 +32,7 @@ from feedback_pipeline.reranker.evaluate import (
     means,
     scores_of,
 )
-from feedback_pipeline.reranker.gate import PRIMARY, Decision, GatePolicy, Opponent, decide, effective_number
+from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, choose, decide, effective_number
 from feedback_pipeline.reranker.models.local_copy import local_folder
 from feedback_pipeline.reranker.models.model import Model
 from feedback_pipeline.reranker.rated_queries import COLUMNS, RatedQuery, rated_queries
@@ -230,14 +230,12 @@ def _splits(release: Release, config: TrainingConfig) -> _Splits:
 
 
 def _chosen(candidates: Candidates, splits: _Splits) -> tuple[Candidate, dict[str, dict[str, float | None]]]:
-    """Return the best candidate on the validation split, the lightest of equals, and the figures of all."""
+    """Return the candidate to be judged, and the figures of all on the validation split."""
     lists = judged_lists(splits.validation, splits.train, candidates.encode)
-    figures = {
-        one.name: means(figures_of(lists, scores_of(open_scorer(one.folder), lists)), lists)
-        for one in candidates.trained
-    }
-    best = max(candidates.trained, key=lambda one: (figures[one.name][PRIMARY] or 0.0, one.name == "blend"))
-    return best, figures
+    figures = {one.name: figures_of(lists, scores_of(open_scorer(one.folder), lists)) for one in candidates.trained}
+    name = choose(figures, lists)
+    chosen = next(one for one in candidates.trained if one.name == name)
+    return chosen, {candidate: means(one, lists) for candidate, one in figures.items()}
 
 
 def _is_revoked(model: Model | None) -> bool:

@@ -9,11 +9,13 @@ import numpy as np
 
 from feedback_pipeline.reranker.comparison.held_out import JudgedList
 from feedback_pipeline.reranker.comparison.ranking_metrics import METRICS
-from feedback_pipeline.reranker.evaluate import Figures, Gain, gain, gains, means, weights_of
+from feedback_pipeline.reranker.evaluate import Figures, Gain, gain, gains, means, weighted_mean, weights_of
 from feedback_pipeline.reranker.evaluate import slices_of as _slices_of
 
 PRIMARY = "pairwise_accuracy"
 """What has to gain: users' own comparisons. The other figures must not lose."""
+FAVOURITE = "blend"
+"""The candidate that is taken where none is surely better."""
 FEWEST_IN_SLICE = 8
 """Slices with fewer queries that tell are shown and decide nothing."""
 _CONTRADICTED = 0.5
@@ -96,6 +98,25 @@ class Decision:
             "means": self.means,
             "against": {one.name: one.as_dict() for one in self.comparisons},
         }
+
+
+def choose(figures: Mapping[str, Figures], lists: Sequence[JudgedList]) -> str:
+    """Return the candidate to be judged: the combination, unless another one is surely better on validation queries.
+
+    The best of several on a few queries is often the luckiest. The combination holds the trained score with the weight
+    it has earned, so it has the benefit of the doubt.
+
+    Args:
+        figures: of each candidate, by name; in the order of preference where there is no combination.
+        lists: validation queries.
+    """
+    weights = weights_of(lists)
+    means_of = {name: weighted_mean(one.of(PRIMARY), weights) or 0.0 for name, one in figures.items()}
+    best = max(means_of, key=lambda name: means_of[name])
+    if FAVOURITE not in figures or best == FAVOURITE:
+        return best
+    ahead = gain(figures[best].of(PRIMARY), figures[FAVOURITE].of(PRIMARY), lists)
+    return best if ahead.is_sure else FAVOURITE
 
 
 def decide(

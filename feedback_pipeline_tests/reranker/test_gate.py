@@ -7,7 +7,7 @@ import pytest
 
 from feedback_pipeline.reranker.comparison.held_out import JudgedList
 from feedback_pipeline.reranker.evaluate import Figures, gain
-from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, decide
+from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, choose, decide
 from feedback_pipeline_tests.reranker.judged import judged, right_in
 
 POLICY = GatePolicy(min_held_out=30, min_users=3)
@@ -140,3 +140,24 @@ def test_without_any_held_out_query_the_gate_says_so(share: float) -> None:
 
     assert not decision.promoted
     assert any("worth 0.0 of equal weight" in reason for reason in decision.reasons)
+
+
+def test_the_luckiest_on_a_few_queries_is_not_chosen() -> None:
+    lists = lists_of(40)
+    figures = {"bi_encoder": right_in(0.85, lists), "blend": right_in(0.8, lists, seed=1)}
+
+    assert choose(figures, lists) == "blend"
+
+
+def test_what_is_surely_better_is_chosen() -> None:
+    lists = lists_of(200)
+    figures = {"bi_encoder": right_in(0.95, lists), "blend": right_in(0.7, lists, seed=1)}
+
+    assert choose(figures, lists) == "bi_encoder"
+
+
+def test_without_a_combination_the_best_is_chosen() -> None:
+    lists = lists_of(40)
+    figures = {"cross_encoder": right_in(0.7, lists), "bi_encoder": right_in(0.75, lists, seed=1)}
+
+    assert choose(figures, lists) == "bi_encoder"
