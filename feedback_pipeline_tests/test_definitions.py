@@ -49,7 +49,7 @@ def load() -> float:
 
 def test_loading_is_quick_and_loads_nothing_heavy() -> None:
     # Processor time: a busy machine must not fail this.
-    assert any(load() < 3 for _ in range(3))
+    assert any(load() < 4 for _ in range(3))
 
 
 @pytest.mark.parametrize("name", GROUPS)

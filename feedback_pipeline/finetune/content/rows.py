@@ -6,6 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -57,7 +58,6 @@ FINGERPRINT_BYTES = 16
 
 _LISTS = ("wrong_sql", "wrong_differences", "rated_down", "rated_in")
 
-_NOTHING = pa.scalar(b"", pa.large_binary())
 _WEIGHT_UNITS = 1e9
 """Weights are told apart in billionths, as whole numbers: how a float is spelled differs between libraries."""
 
@@ -88,6 +88,12 @@ def as_dataset_rows(rows: pa.Table) -> pa.Table:
         for field in DATASET_ROWS
     }
     return pa.table(columns).cast(DATASET_ROWS)
+
+
+@cache
+def _nothing() -> pa.Scalar:
+    """Return no bytes; made when it is needed, since the first scalar of a process has Arrow import pandas."""
+    return pa.scalar(b"", pa.large_binary())
 
 
 def _empty_lists(count: int) -> pa.Array:
@@ -130,7 +136,7 @@ def fingerprints_of(columns: list[pa.ChunkedArray]) -> np.ndarray:
 def encoded_rows(columns: list[pa.ChunkedArray]) -> pa.Array:
     """Return each row of these columns as bytes that no other row has, spelled as ``fingerprints`` says."""
     texts = [_texts(_whole(column)) for column in columns]
-    return pc.binary_join_element_wise(_lengths(texts), *(_filled(text) for text in texts), _NOTHING)
+    return pc.binary_join_element_wise(_lengths(texts), *(_filled(text) for text in texts), _nothing())
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -138,7 +144,7 @@ def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _filled(texts: pa.Array) -> pa.Array:
-    return pc.fill_null(texts, _NOTHING) if texts.null_count else texts
+    return pc.fill_null(texts, _nothing()) if texts.null_count else texts
 
 
 def _lengths(texts: list[pa.Array]) -> pa.Array:
@@ -154,9 +160,9 @@ def _lengths(texts: list[pa.Array]) -> pa.Array:
 def _texts(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
         items = _texts(column.flatten())
-        spelled = pc.binary_join_element_wise(_lengths([items]), _filled(items), _NOTHING)
+        spelled = pc.binary_join_element_wise(_lengths([items]), _filled(items), _nothing())
         offsets = pc.subtract(column.offsets, column.offsets[0]).cast(pa.int64())
-        return pc.binary_join(pa.LargeListArray.from_arrays(offsets, spelled), _NOTHING)
+        return pc.binary_join(pa.LargeListArray.from_arrays(offsets, spelled), _nothing())
     if pa.types.is_float64(column.type):
         column = pc.round(pc.multiply(column, _WEIGHT_UNITS)).cast(pa.int64())
     if pa.types.is_timestamp(column.type):
