@@ -199,21 +199,26 @@ def _train_and_add(
         data={**{f"{name}_queries": len(queries) for name, queries in vars(splits).items()}, **candidates.facts},
         curves={part: curve for one in candidates.trained for part, curve in one.curves.items()},
     )
-    facts = {
-        "training_key": training_key(release, config),
-        "candidate": chosen.name,
-        "dataset": dataset,
-        "gate": decision.as_dict(),
-        "metrics": decision.means,
-        "training": config.as_dict(),
-        "git_revision": _git_revision(),
-        # What it was compared with: a person may have promoted another one since.
-        "parent": live.version if live else None,
-    }
+    facts = _facts(told, training_key(release, config), live)
     # The version may have been revoked while it was trained on: its manifest says so, and find() raises.
     ReleaseCatalog(settings.storage_root).find(f"{release.name}@v{release.version}")
     documents = {**told.documents(), "README.md": told.markdown().encode()}
     return registry.add(chosen.folder, documents, facts)
+
+
+def _facts(told: TrainingReport, key: str, compared_with: Model | None) -> dict[str, Any]:
+    """Return what the manifest of a model tells."""
+    return {
+        "training_key": key,
+        "candidate": told.candidate,
+        "dataset": told.dataset,
+        "gate": told.decision.as_dict(),
+        "metrics": told.decision.means,
+        "training": told.training,
+        "git_revision": _git_revision(),
+        # A person may have promoted another one since.
+        "parent": compared_with.version if compared_with else None,
+    }
 
 
 def _splits(release: Release, config: TrainingConfig) -> _Splits:

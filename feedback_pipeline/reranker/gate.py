@@ -223,8 +223,3 @@ def _told(one: Gain) -> str:
     if one.low is None or one.high is None:
         return f"{one.estimate:+.1%} on one cluster of queries, which tells nothing"
     return f"{one.estimate:+.1%} ({one.low:+.1%} to {one.high:+.1%}, {one.queries} queries)"
-
-
-def policy_facts(policy: GatePolicy) -> Mapping[str, int]:
-    """Return the thresholds, for the report."""
-    return {"min_held_out": policy.min_held_out, "min_users": policy.min_users}
