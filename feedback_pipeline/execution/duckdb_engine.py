@@ -37,6 +37,7 @@ class DuckdbSession:
         if importlib.util.find_spec("duckdb") is None:
             raise UnreachableError("the package duckdb is not installed: pip install 'feedback-pipeline[duckdb]'")
         self._limits = limits
+        self._goes_on = True
         self._process, self._requests, self._answers = _started()
         try:
             problem = self._ask((path, limits), watch, _START_S)
@@ -49,15 +50,16 @@ class DuckdbSession:
     def run(self, sql: str, watch: Watch) -> Result:
         """Run one query within the limits."""
         try:
-            return self._ask(sql, watch, self._limits.timeout_s + _GRACE_S)
+            result, self._goes_on = self._ask(sql, watch, self._limits.timeout_s + _GRACE_S)
         except _EndedError as ended:
             if ended.late:
                 return Result("timed_out", f"not done after {self._limits.timeout_s:g} s")
             return Result("error", "DuckDB gave up while running it")
+        return result
 
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
-        return self._process.poll() is None
+        """Tell whether the process takes another query."""
+        return self._goes_on and self._process.poll() is None
 
     def close(self) -> None:
         """End the process."""

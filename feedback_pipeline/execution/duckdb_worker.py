@@ -3,7 +3,8 @@
 DuckDB does not count every allocation against its memory limit, nor can every step be interrupted, so it runs where
 the operating system bounds memory and the parent can end it. Requests and answers are pickles on standard input and
 output: first the path and the limits, answered with a problem or None; then one SQL after the other, each answered with
-its ``Result``.
+its ``Result`` and whether another may follow. None may once memory has run out: some of it stays taken, and the next
+query, harmless as it may be, would then end the process.
 """
 
 import contextlib
@@ -51,7 +52,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             sql = pickle.load(requests)  # noqa: S301
         except EOFError:
             return
-        _send(answers, _run(connection, sql, limits))
+        result, goes_on = _run(connection, sql, limits)
+        _send(answers, (result, goes_on))
+        if not goes_on:
+            return
 
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:
@@ -75,8 +79,15 @@ def _bound_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits) -> Result:
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits) -> tuple[Result, bool]:
     rows = RowCollector(limits)
+    try:
+        return _interruptible(connection, sql, limits, rows), True
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        return rows.ended("too_large", _first_line(error) or "out of memory"), False
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits, rows: RowCollector) -> Result:
     timer = threading.Timer(limits.timeout_s, connection.interrupt)
     timer.start()
     try:
@@ -86,8 +97,8 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits) -> Res
         return rows.ended("timed_out", f"not done after {limits.timeout_s:g} s")
     except duckdb.PermissionException as error:
         return rows.ended("refused", _first_line(error))
-    except (MemoryError, duckdb.OutOfMemoryException) as error:
-        return rows.ended("too_large", _first_line(error) or "out of memory")
+    except duckdb.OutOfMemoryException:
+        raise
     except (duckdb.Error, ValueError, OverflowError, ImportError) as error:
         return rows.ended("error", _first_line(error))
     finally:

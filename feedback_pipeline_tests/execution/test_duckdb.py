@@ -6,6 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from feedback_pipeline.execution.deadlines import Watch
+from feedback_pipeline.execution.duckdb_engine import DuckdbSession
 from feedback_pipeline_tests.execution.samples import ENDLESS, IMPATIENT, LIMITS, all_evidence, evidence, rows_of
 
 
@@ -107,6 +109,17 @@ def test_a_memory_bomb_harms_nobody(shop: str, sql: str) -> None:
     assert found.answer_outcome == "too_large"
     assert after.results_equal is True
     assert time.monotonic() - started < 20
+
+
+def test_a_process_that_ran_out_of_memory_takes_no_other_query(file: Path) -> None:
+    watch = Watch()
+    with closing(watch), closing(DuckdbSession(file, LIMITS, watch)) as session:
+        harmless = session.run("SELECT 1", watch)
+        assert (harmless.outcome, session.is_alive()) == ("ok", True)
+
+        bomb = session.run("SELECT repeat('x', 1000000) FROM range(2048)", watch)
+
+        assert (bomb.outcome, session.is_alive()) == ("too_large", False)
 
 
 def test_a_step_that_cannot_be_interrupted_is_ended(shop: str) -> None:
