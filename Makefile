@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+PIP_ARGS ?=
 
 BIN := .venv/bin
 VENV := .venv/.created
@@ -10,7 +11,7 @@ BASE := .venv/.installed-base
 DEV := .venv/.installed-dev
 BENCH := .venv/.installed-bench
 INPUTS := pyproject.toml constraints.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) -c constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

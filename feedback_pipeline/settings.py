@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from feedback_pipeline.reranker_settings import RerankerSettings
 
-QUIET = {
+LIBRARY_DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "DAFT_ANALYTICS_ENABLED": "0",
     "DAFT_PROGRESS_BAR": "0",
@@ -31,6 +31,8 @@ QUIET = {
     "SCARF_NO_ANALYTICS": "true",
     "LANCEDB_LOG": "error",
     "TOKENIZERS_PARALLELISM": "false",
+    # Threads of torch that wait for each other sleep: spinning, they starve whom they wait for beside other work.
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
@@ -303,14 +305,17 @@ def _decoded_length(text: str) -> int:
         return 0
 
 
-def quieten_libraries() -> None:
-    """Turn off telemetry (Dagster, Daft, Ray, Hugging Face) and idle chatter, unless the user chose otherwise."""
-    for name, value in QUIET.items():
+def set_library_defaults() -> None:
+    """Turn off telemetry (Dagster, Daft, Ray, Hugging Face), idle chatter and busy waiting; what the user set stays.
+
+    Libraries read this when they are imported. Sources: their documentation; OpenMP 5.2, 21.1.9 (OMP_WAIT_POLICY).
+    """
+    for name, value in LIBRARY_DEFAULTS.items():
         os.environ.setdefault(name, value)
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """Read the environment once per process. Tests build ``Settings(...)`` themselves instead."""
-    quieten_libraries()
+    set_library_defaults()
     return Settings()

@@ -16,7 +16,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from feedback_pipeline.curation.encoder import SentenceEncoder
 from feedback_pipeline.example_index.encoder_export import export_encoder
-from feedback_pipeline.settings import Settings
+from feedback_pipeline.settings import Settings, set_library_defaults
 from feedback_pipeline.store import Store, open_store
 from feedback_pipeline.store.models import Base
 from feedback_pipeline_tests.defs.pipeline import Pipeline, copy_root, pipeline_at, run_samples
@@ -32,6 +32,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("everywhere")
+set_library_defaults()
 
 MakeUrl = Callable[[], str]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from feedback_pipeline.settings import QUIET, Settings
+from feedback_pipeline.settings import LIBRARY_DEFAULTS, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -77,17 +77,17 @@ def test_the_hash_key_is_never_shown():
     assert "very-secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
-def test_telemetry_is_off_unless_the_user_chose_otherwise():
+def test_libraries_are_quiet_and_wait_asleep_unless_the_user_chose_otherwise():
     script = (
         "import os; from feedback_pipeline.settings import get_settings; get_settings();"
-        "print(os.environ['DO_NOT_TRACK'], os.environ['RAY_USAGE_STATS_ENABLED'])"
+        "print(*(os.environ[name] for name in ('DO_NOT_TRACK', 'RAY_USAGE_STATS_ENABLED', 'OMP_WAIT_POLICY')))"
     )
-    kept = {name: value for name, value in os.environ.items() if name not in QUIET}
+    kept = {name: value for name, value in os.environ.items() if name not in LIBRARY_DEFAULTS}
     place = {"PYTHONPATH": str(Path(__file__).parents[1]), "RAY_USAGE_STATS_ENABLED": "1"}
 
     said = subprocess.run([sys.executable, "-c", script], env=kept | place, capture_output=True, text=True, check=True)
 
-    assert said.stdout == "1 1\n"
+    assert said.stdout == "1 1 PASSIVE\n"
 
 
 @pytest.mark.parametrize(

@@ -223,9 +223,9 @@ def _table(path: Path, split: str | None) -> "pa.Table":
 
 
 def _datasets() -> Any:
-    from feedback_pipeline.settings import quieten_libraries
+    from feedback_pipeline.settings import set_library_defaults
 
-    quieten_libraries()
+    set_library_defaults()
     try:
         import datasets
     except ImportError as error:
