@@ -12,18 +12,22 @@ from typing import Any
 from feedback_pipeline.curation.encoder import model_folder
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
 from feedback_pipeline.reranker.candidates.mining import Triplet
-from feedback_pipeline.reranker.candidates.training_loop import LossPoint, Progress, Recipe, run, sampled
+from feedback_pipeline.reranker.candidates.training_loop import (
+    LossPoint,
+    Progress,
+    Recipe,
+    keep_libraries_quiet,
+    run,
+    sampled,
+)
 
 
 def load_encoder(config: TrainingConfig) -> Any:
     """Return the untrained ``SentenceTransformer`` with the tokens of ``config``. Raises ModelNotFoundError."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    # Mining draws progress bars that nobody can switch off otherwise.
-    os.environ.setdefault("TQDM_DISABLE", "1")
+    keep_libraries_quiet()
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
     device = None if config.device == "auto" else config.device
     model = SentenceTransformer(str(model_folder(config.encoder)), device=device)
     model.max_seq_length = min(config.max_tokens, model.max_seq_length or config.max_tokens)

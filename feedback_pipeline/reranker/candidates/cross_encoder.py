@@ -16,7 +16,14 @@ import numpy as np
 
 from feedback_pipeline.curation.encoder import model_folder
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
-from feedback_pipeline.reranker.candidates.training_loop import LossPoint, Progress, Recipe, run, sampled
+from feedback_pipeline.reranker.candidates.training_loop import (
+    LossPoint,
+    Progress,
+    Recipe,
+    keep_libraries_quiet,
+    run,
+    sampled,
+)
 from feedback_pipeline.reranker.rated_queries import RatedQuery, passages_of
 
 _STRANGERS = 2
@@ -34,12 +41,10 @@ def load_cross_encoder(config: TrainingConfig) -> Any:
     """Return the ``CrossEncoder`` to start from, with one label. Raises RerankerBaseError."""
     if config.base is None:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    keep_libraries_quiet()
     from sentence_transformers import CrossEncoder
     from transformers import set_seed
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
     # The new head is drawn at random.
     set_seed(config.seed)
     start = config.base or str(model_folder(config.encoder))

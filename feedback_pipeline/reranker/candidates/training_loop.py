@@ -1,6 +1,7 @@
 """Running a trainer of sentence-transformers so that it can be watched, killed and taken up again."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,15 @@ class Recipe:
     arguments: Any
     loss: Any
     unique_texts: bool = False
+
+
+def keep_libraries_quiet() -> None:
+    """Switch off progress bars, before sentence-transformers is imported: those of mining stay as they are then."""
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def run(
