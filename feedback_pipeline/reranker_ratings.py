@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from feedback_pipeline.reranker.ratings.effective import Voices
@@ -59,11 +60,25 @@ def stored_voices(settings: Settings, stage: str) -> Voices | None:
     return None if table is None else Voices(*(table[name].to_numpy() for name in RERANKER_VOICES.names))
 
 
-def pass_on_voices(settings: Settings, source: str, target: str) -> None:
-    """Note that the voices of one stage are those of the next: a release was made of them, or a training has begun."""
+def note_released(settings: Settings) -> None:
+    """Note that a release was made of the voices that were judged last."""
     tables = StageTables(settings.storage_root)
-    voices = tables.read_partition(source)
-    tables.write(target, RERANKER_VOICES.empty_table() if voices is None else voices)
+    voices = tables.read_partition(JUDGED)
+    tables.write(RELEASED, RERANKER_VOICES.empty_table() if voices is None else voices)
+
+
+def note_heard(settings: Settings, heard: Voices | None) -> None:
+    """Note which voices a training has heard, once its model is kept.
+
+    ``heard`` is RELEASED as it was when the training began: a release since then may have brought more, and an
+    erasure may have taken some away, which are not brought back.
+    """
+    tables = StageTables(settings.storage_root)
+    voices = tables.read_partition(RELEASED)
+    if voices is None or heard is None:
+        tables.write(HEARD, RERANKER_VOICES.empty_table())
+    else:
+        tables.write(HEARD, voices.filter(pa.array(np.isin(voices["key"].to_numpy(), heard.keys))))
 
 
 def _voices(result: TripletResult) -> pa.Table:

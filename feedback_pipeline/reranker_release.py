@@ -1,7 +1,5 @@
 """Releasing what users' thumbs say of passages as a dataset: brings together ``store``, ``tables`` and ``finetune``."""
 
-from collections.abc import Set
-
 import pyarrow as pa
 
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
@@ -12,7 +10,8 @@ from feedback_pipeline.finetune.content.selection import DROPPED_ROWS
 from feedback_pipeline.finetune.publishing.leakage import measure_query_leakage
 from feedback_pipeline.finetune.publishing.release import ReleaseResult, Report, Surroundings, publish_release, silently
 from feedback_pipeline.finetune.publishing.retention import prune
-from feedback_pipeline.reranker_ratings import JUDGED, RELEASED, pass_on_voices
+from feedback_pipeline.reranker.registry import ModelRegistry, note_in_store
+from feedback_pipeline.reranker_ratings import note_released
 from feedback_pipeline.schemas import RERANKER_QUERIES
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store
@@ -25,20 +24,17 @@ NAME = "reranker"
 _KIND_OF_INTERACTION = "rag"
 
 
-def release_reranker(
-    store: Store, settings: Settings, report: Report = silently, trained_on: Set[int] = frozenset()
-) -> ReleaseResult:
+def release_reranker(store: Store, settings: Settings, report: Report = silently) -> ReleaseResult:
     """Release the stored ``reranker_triplets`` as the next version of ``reranker``, if anything changed.
 
     Queries that rest on interactions which are gone from the store since then, or whose user has opted out, are left
-    out. Versions beyond those to keep are removed, but for those a model is noted to be trained on and ``trained_on``.
+    out. Versions beyond those to keep are removed, but for those a model was trained on.
     Raises what ``finetune.publishing.release.publish_release`` raises.
 
     Args:
         store: which interactions may be used, and which models were trained on which version.
         settings: the storage root, the shares of the splits, how many versions are kept.
         report: told how far it is.
-        trained_on: further versions that keep their data whatever their age.
     """
     catalog = ReleaseCatalog(settings.storage_root)
     tables = StageTables(settings.storage_root)
@@ -48,11 +44,19 @@ def release_reranker(
         leakage_of=measure_query_leakage,
     )
     result = publish_release(catalog, NAME, _examples(tables), policy_of(settings), around, report, RERANKER)
-    pass_on_voices(settings, JUDGED, RELEASED)
+    note_released(settings)
+    _note_models(store, settings)
     if result.published:
         noted = {model.version for model in list_models(store) if model.dataset == NAME}
-        prune(catalog, NAME, settings.keep_dataset_versions, noted | trained_on)
+        prune(catalog, NAME, settings.keep_dataset_versions, noted)
     return result
+
+
+def _note_models(store: Store, settings: Settings) -> None:
+    """Note what models were trained on, also those whose training was killed before it could."""
+    for model in ModelRegistry(settings.storage_root).models():
+        if not model.is_damaged:
+            note_in_store(store, model)
 
 
 def policy_of(settings: Settings) -> RerankerPolicy:

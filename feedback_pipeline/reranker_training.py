@@ -50,7 +50,7 @@ from feedback_pipeline.reranker.train import (
     silently,
     train_candidates,
 )
-from feedback_pipeline.reranker_ratings import HEARD, RELEASED, pass_on_voices, stored_voices
+from feedback_pipeline.reranker_ratings import RELEASED, note_heard, stored_voices
 from feedback_pipeline.reranker_release import NAME
 from feedback_pipeline.settings import Settings
 from feedback_pipeline.store import Store
@@ -82,6 +82,24 @@ class Retrained:
 
 
 @dataclass(frozen=True)
+class _Task:
+    """One training: on what, how, whose ratings it hears, and the folder below which trainings work."""
+
+    release: Release
+    config: TrainingConfig
+    voices: Voices | None
+    work_root: Path
+
+    @property
+    def key(self) -> str:
+        return training_key(self.release, self.config)
+
+    @property
+    def work(self) -> Path:
+        return self.work_root / self.key[:16]
+
+
+@dataclass(frozen=True)
 class _Splits:
     train: list[RatedQuery]
     validation: list[RatedQuery]
@@ -103,10 +121,12 @@ def retrain(store: Store, settings: Settings, report: Report = silently) -> Retr
     work_root = settings.local_root / "training" / NAME
     work_root.mkdir(parents=True, exist_ok=True)
     with _only_training(work_root, report):
+        # Read before the release: who is heard in a release that is published meanwhile is not taken for heard.
+        voices = stored_voices(settings, RELEASED)
         release = ReleaseCatalog(settings.storage_root).latest(NAME)
         if release is None:
             raise NothingToTrainError(f"no dataset {NAME!r} has been released; run 'feedback-pipeline run' first")
-        return _retrain(store, settings, release, config_of(settings), work_root, report)
+        return _retrain(store, settings, _Task(release, config_of(settings), voices, work_root), report)
 
 
 @contextmanager
@@ -143,28 +163,26 @@ def training_key(release: Release, config: TrainingConfig) -> str:
     return hashlib.sha256(canonical_bytes({"dataset": release.digest, **config.as_dict()})).hexdigest()
 
 
-def _retrain(
-    store: Store, settings: Settings, release: Release, config: TrainingConfig, work_root: Path, report: Report
-) -> Retrained:
-    registry, key = ModelRegistry(settings.storage_root), training_key(release, config)
-    known = next((one for one in registry.models() if one.manifest.get("training_key") == key), None)
-    pass_on_voices(settings, RELEASED, HEARD)
+def _retrain(store: Store, settings: Settings, task: _Task, report: Report) -> Retrained:
+    registry = ModelRegistry(settings.storage_root)
+    known = next((one for one in registry.models() if one.manifest.get("training_key") == task.key), None)
     try:
-        model = known or _train_and_add(settings, registry, release, config, work_root / key[:16], report)
+        model = known or _train_and_add(settings, registry, task, report)
     finally:
         # Somebody may have been erased meanwhile: nothing trained on what they gave is to appear.
-        _forget_revoked(settings, release, work_root)
+        _forget_revoked(settings, task)
     note_in_store(store, model)
+    note_heard(settings, task.voices)
     _promote(registry, model)
     registry.prune(settings.keep_models)
-    _sweep(work_root)
+    _sweep(task.work_root)
     return Retrained(model, known is None, _report_of(model))
 
 
-def _forget_revoked(settings: Settings, release: Release, work_root: Path) -> None:
-    now = ReleaseCatalog(settings.storage_root).look_up(f"{release.name}@v{release.version}")
+def _forget_revoked(settings: Settings, task: _Task) -> None:
+    now = ReleaseCatalog(settings.storage_root).look_up(f"{task.release.name}@v{task.release.version}")
     if now.revoked:
-        _sweep(work_root)
+        _sweep(task.work_root)
 
 
 def _sweep(work_root: Path) -> None:
@@ -172,22 +190,16 @@ def _sweep(work_root: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _train_and_add(
-    settings: Settings,
-    registry: ModelRegistry,
-    release: Release,
-    config: TrainingConfig,
-    work: Path,
-    report: Report,
-) -> Model:
-    splits, voices = _splits(release, config), stored_voices(settings, RELEASED)
-    candidates = train_candidates(TrainingData(splits.train, splits.validation), config, work, report)
+def _train_and_add(settings: Settings, registry: ModelRegistry, task: _Task, report: Report) -> Model:
+    release, config = task.release, task.config
+    splits = _splits(release, config)
+    candidates = train_candidates(TrainingData(splits.train, splits.validation), config, task.work, report)
     report("comparing the candidates", 0, 1, None)
     chosen, validation = _chosen(candidates, splits)
     report("comparing with production", 0, 1, None)
     live = registry.production()
     policy = GatePolicy(settings.reranker_min_held_out, settings.reranker_min_users)
-    decision = _decision(live, _is_revoked(live), candidates, chosen, splits, _users(voices), policy)
+    decision = _decision(live, _is_revoked(live), candidates, chosen, splits, _users(task.voices), policy)
     dataset = {"name": release.name, "version": release.version, "digest": release.digest}
     told = TrainingReport(
         candidate=chosen.name,
@@ -199,7 +211,7 @@ def _train_and_add(
         data={**{f"{name}_queries": len(queries) for name, queries in vars(splits).items()}, **candidates.facts},
         curves={part: curve for one in candidates.trained for part, curve in one.curves.items()},
     )
-    facts = _facts(told, training_key(release, config), live)
+    facts = _facts(told, task.key, live)
     # The version may have been revoked while it was trained on: its manifest says so, and find() raises.
     ReleaseCatalog(settings.storage_root).find(f"{release.name}@v{release.version}")
     documents = {**told.documents(), "README.md": told.markdown().encode()}

@@ -13,14 +13,16 @@ from feedback_pipeline.finetune.membership import DatasetMembership, DatasetVers
 from feedback_pipeline.finetune.publishing.leakage import leakage_of_release
 from feedback_pipeline.finetune.reading.diff import compare, differences
 from feedback_pipeline.finetune.reading.opened import open_release
+from feedback_pipeline.reranker.registry import ModelRegistry
 from feedback_pipeline.reranker_release import release_reranker
 from feedback_pipeline.settings import Settings
-from feedback_pipeline.store import Store, note_model, request_erasure
+from feedback_pipeline.store import Store, list_models, note_model, request_erasure
 from feedback_pipeline.store.erasures import close_erasure
 from feedback_pipeline.store.interactions import Chunk, Interaction, record_many
 from feedback_pipeline.store.opt_outs import opt_out
 from feedback_pipeline.store.user_records import remove_user
 from feedback_pipeline.tables.stages import StageTables
+from feedback_pipeline_tests.reranker.models import facts, write_model
 from feedback_pipeline_tests.reranker.samples import dropped, queries, query
 
 ROWS = 12
@@ -159,10 +161,24 @@ def test_versions_that_models_were_trained_on_keep_their_data(
         tables.write("reranker_triplets", queries(stored[:count]))
         if count == 10:
             note_model(store, "mine", [("reranker", 1)])
-        release_reranker(store, settings, trained_on={2} if count == 11 else frozenset())
+        release_reranker(store, settings)
     tables.write("reranker_triplets", queries(stored))
 
     release_reranker(store, settings)
 
     releases = ReleaseCatalog(settings.storage_root).releases("reranker")
     assert [(one.version, bool(one.revoked)) for one in releases] == [(1, False), (2, True), (3, True), (4, False)]
+
+
+def test_a_model_whose_training_was_killed_before_it_was_noted_is_noted_by_the_next_release(
+    store: Store, store_settings: Settings, tables: StageTables, stored: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    tables.write("reranker_triplets", queries(stored))
+    release = release_reranker(store, store_settings).release
+    assert release is not None
+    dataset = {"name": "reranker", "version": 1, "digest": release.digest}
+    ModelRegistry(store_settings.storage_root).add(write_model(tmp_path), {}, facts("key", dataset=dataset))
+
+    release_reranker(store, store_settings)
+
+    assert [(one.name, one.version) for one in list_models(store)] == [("reranker v1", 1)]

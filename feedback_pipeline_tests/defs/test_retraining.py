@@ -12,7 +12,7 @@ from feedback_pipeline.defs.resources import Feedback, _opened
 from feedback_pipeline.defs.retraining import DATASET_TAG, retrain_reranker_sensor
 from feedback_pipeline.finetune.catalog import ReleaseCatalog
 from feedback_pipeline.reranker.registry import ModelRegistry
-from feedback_pipeline.reranker_ratings import HEARD, RELEASED, pass_on_voices
+from feedback_pipeline.reranker_ratings import RELEASED, note_heard, stored_voices
 from feedback_pipeline.settings import get_settings
 from feedback_pipeline_tests.reranker.handbook import released, thumbs
 from feedback_pipeline_tests.reranker.models import facts, write_model
@@ -79,7 +79,7 @@ def train_on_all(root: Path, **more: Any) -> None:
     dataset = {"name": "reranker", "version": release.version, "digest": release.digest}
     refused = facts(release.digest, dataset=dataset, gate={"promoted": False, "reasons": []})
     ModelRegistry(str(root)).add(write_model(root / "work"), {}, refused | more)
-    pass_on_voices(get_settings(), RELEASED, HEARD)
+    note_heard(get_settings(), stored_voices(get_settings(), RELEASED))
 
 
 def test_before_there_is_a_dataset_it_waits(root: Path, instance: dg.DagsterInstance) -> None:

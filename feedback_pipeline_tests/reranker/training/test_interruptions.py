@@ -12,7 +12,9 @@ import pytest
 
 from feedback_pipeline.finetune.catalog import Release, ReleaseCatalog
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
+from feedback_pipeline.reranker.candidates.cross_encoder import RerankerBaseError
 from feedback_pipeline.reranker.registry import ModelRegistry
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, stored_voices
 from feedback_pipeline.reranker_training import config_of, retrain, training_key
 from feedback_pipeline_tests.reranker.handbook import released, thumbs
 from feedback_pipeline_tests.reranker.training.deployment import Deployment
@@ -22,6 +24,7 @@ pytest.importorskip("datasets", reason="training needs the extra 'train'")
 
 _TRAIN = """
 import sys
+from feedback_pipeline.reranker_ratings import HEARD, RELEASED, stored_voices
 from feedback_pipeline.reranker_training import retrain
 from feedback_pipeline.store import open_store
 from feedback_pipeline_tests.reranker.handbook import settings_of
@@ -59,6 +62,36 @@ def _killed_at_a_checkpoint(root: Path) -> None:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def test_a_training_that_failed_has_heard_nothing(tmp_path: Path, exported: Path) -> None:
+    deployment = Deployment(
+        tmp_path / "data", exported, reranker_candidates="cross_encoder", reranker_base=str(tmp_path)
+    )
+    released(deployment.store, deployment.settings, thumbs(30))
+
+    with pytest.raises(RerankerBaseError):
+        retrain(deployment.store, deployment.settings)
+
+    assert stored_voices(deployment.settings, HEARD) is None
+    deployment.store.close()
+
+
+def test_what_is_released_while_a_training_runs_is_new_to_the_next(tmp_path: Path, exported: Path) -> None:
+    deployment = Deployment(tmp_path / "data", exported)
+    released(deployment.store, deployment.settings, thumbs(30))
+
+    def meanwhile(what: str, *_: Any) -> None:
+        if what == "comparing with production":
+            released(deployment.store, deployment.settings, thumbs(50)[60:])
+
+    retrain(deployment.store, deployment.settings, meanwhile)
+
+    voices, heard = (stored_voices(deployment.settings, stage) for stage in (RELEASED, HEARD))
+    assert voices is not None
+    assert heard is not None
+    assert (voices.count(), voices.count(heard.keys)) == (2 * 50, 2 * 20)
+    deployment.store.close()
 
 
 def test_a_damaged_work_folder_is_thrown_away(tmp_path: Path, exported: Path) -> None:
