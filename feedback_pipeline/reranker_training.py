@@ -35,7 +35,8 @@ from feedback_pipeline.reranker.evaluate import (
 from feedback_pipeline.reranker.gate import Decision, GatePolicy, Opponent, choose, decide, effective_number
 from feedback_pipeline.reranker.models.local_copy import local_folder
 from feedback_pipeline.reranker.models.model import Model
-from feedback_pipeline.reranker.rated_queries import COLUMNS, RatedQuery, rated_queries
+from feedback_pipeline.reranker.models.promotion import Production, ProductionMovedError
+from feedback_pipeline.reranker.rated_queries import COLUMNS, RatedQuery, rated_queries_of
 from feedback_pipeline.reranker.ratings.effective import Voices
 from feedback_pipeline.reranker.registry import ModelRegistry, note_in_store
 from feedback_pipeline.reranker.report import TrainingReport
@@ -160,7 +161,7 @@ def config_of(settings: Settings) -> TrainingConfig:
 
 def training_key(release: Release, config: TrainingConfig) -> str:
     """Return what identifies a training: the content it is trained on, and how."""
-    return hashlib.sha256(canonical_bytes({"dataset": release.digest, **config.as_dict()})).hexdigest()
+    return hashlib.sha256(canonical_bytes({"dataset": release.digest, **config.identity()})).hexdigest()
 
 
 def _retrain(store: Store, settings: Settings, task: _Task, report: Report) -> Retrained:
@@ -173,7 +174,7 @@ def _retrain(store: Store, settings: Settings, task: _Task, report: Report) -> R
         _forget_revoked(settings, task)
     note_in_store(store, model)
     note_heard(settings, task.voices)
-    _promote(registry, model)
+    _promote(registry, model, report)
     registry.prune(settings.keep_models)
     _sweep(task.work_root)
     return Retrained(model, known is None, _report_of(model))
@@ -234,16 +235,12 @@ def _facts(told: TrainingReport, key: str, compared_with: Model | None) -> dict[
 
 
 def _splits(release: Release, config: TrainingConfig) -> _Splits:
-    parts: dict[str, list[pa.Table]] = {"train": [], "validation": [], "test": []}
-    for path in release.data_files:
-        parts[split_of_file(path)].append(read_data(path, list(COLUMNS)))
     most = {"train": config.max_queries, "validation": _MOST_HELD_OUT, "test": _MOST_HELD_OUT}
-    return _Splits(
-        **{
-            name: rated_queries(pa.concat_tables(tables), most[name]) if tables else []
-            for name, tables in parts.items()
-        }
-    )
+
+    def rows_of(split: str) -> Iterator[pa.Table]:
+        return (read_data(path, list(COLUMNS)) for path in release.data_files if split_of_file(path) == split)
+
+    return _Splits(**{split: rated_queries_of(rows_of(split), count) for split, count in most.items()})
 
 
 def _chosen(candidates: Candidates, splits: _Splits) -> tuple[Candidate, dict[str, dict[str, float | None]]]:
@@ -290,17 +287,22 @@ def _scorer_of(model: Model) -> Scorer:
     return open_scorer(local_folder(model))
 
 
-def _promote(registry: ModelRegistry, model: Model) -> None:
-    if is_to_be_promoted(registry, model):
-        registry.promote(model.version, reason="; ".join(model.reasons), by=_GATE)
+def _promote(registry: ModelRegistry, model: Model, report: Report) -> None:
+    pointer = registry.production_pointer()
+    if not is_to_be_promoted(pointer, model):
+        return
+    try:
+        registry.promote(model.version, reason="; ".join(model.reasons), by=_GATE, expected=pointer)
+    except ProductionMovedError as error:
+        # Somebody has decided meanwhile, and the model was not compared with what they chose.
+        report(f"{model.name} stays a candidate: {error}", 0, 1, None)
 
 
-def is_to_be_promoted(registry: ModelRegistry, model: Model) -> bool:
+def is_to_be_promoted(pointer: Production | None, model: Model) -> bool:
     """Tell whether the gate let a model through that never went live, and it was compared with what is live now.
 
     What people have rolled back since stays back, and what they have promoted since is not replaced.
     """
-    pointer = registry.production_pointer()
     if not model.passed_gate or (pointer and pointer.was_in_production(model.version)):
         return False
     return (pointer.version if pointer else None) == model.manifest.get("parent")

@@ -64,8 +64,12 @@ def model_folder(name: str) -> Path:
 
 @lru_cache(maxsize=8)
 def model_fingerprint(name: str) -> str:
-    """Return 16 hex digits that change when the weights, tokenizer or configuration of the model change."""
-    folder = model_folder(name)
+    """Return ``folder_fingerprint`` of an embedding model, read once per process. Raises ModelNotFoundError."""
+    return folder_fingerprint(model_folder(name))
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Return 16 hex digits that change when the weights, tokenizer or configuration of a saved model change."""
     digest = hashlib.sha256()
     for part in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
         if _shapes_vectors(part):

@@ -40,7 +40,8 @@ def retrain_reranker_sensor(context: dg.SensorEvaluationContext, feedback: Feedb
         return dg.SkipReason("no reranker dataset has been released yet")
     registry = ModelRegistry(settings.storage_root)
     trained = [one for one in registry.models() if one.manifest.get("dataset", {}).get("digest") == release.digest]
-    if any(is_to_be_promoted(registry, model) for model in trained if not model.is_damaged):
+    pointer = registry.production_pointer()
+    if any(is_to_be_promoted(pointer, model) for model in trained if not model.is_damaged):
         return _request(context.instance, release, "a promotion was decided and not made", context.cursor or "")
     if trained:
         return dg.SkipReason(f"{NAME} v{release.version} has been trained on; nothing is new since")

@@ -5,6 +5,7 @@ Sakai 2006 for rankings): a cluster is drawn as a whole, with the figures of all
 queries that depend on each other do not count as evidence twice. Each query counts with the weight of its ratings.
 """
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +25,14 @@ SURFACED = "surfaced order"
 _RESAMPLES = 2_000
 _SEED = 20_240_229
 _LEVEL = 0.95
+_IN_TAIL = 10
+"""Resamples beyond a bound of the interval, at least: fewer make it a matter of chance."""
+_TOP_SHARE = 0.95
 
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better one reranker is than another: estimate and bounds of the 95 % interval, and of how many queries.
+    """How much better one reranker is than another: estimate and bounds of the interval, and of how many queries.
 
     All are None where no query tells.
     """
@@ -86,13 +90,34 @@ def base_scores(lists: Sequence[JudgedList]) -> list[np.ndarray]:
 
 
 def figures_as_surfaced(lists: Sequence[JudgedList], scores: Sequence[np.ndarray] | None = None) -> Figures:
-    """Return the figures on the rated passages alone: of ``scores``, by default of the order they were surfaced in."""
+    """Return the figures on the judged passages alone: of ``scores``, by default of the order they were surfaced in.
+
+    Where a passage seems to be in scope because it was surfaced at the top, what was only surfaced says nothing about
+    that order, which made it so: lists that nobody rated a passage down in have no figures then.
+    """
     given = [one.surfaced for one in lists] if scores is None else scores
+    is_top = scope_is_the_top(lists)
     rows = [
         metrics_of(one.labels[one.judged], got[one.judged], one.judged[one.judged])
+        if one.is_rated_down or not is_top
+        else np.full(len(METRICS), np.nan)
         for one, got in zip(lists, given, strict=True)
     ]
     return Figures(np.array(rows, np.float64).reshape(-1, len(METRICS)))
+
+
+def scope_is_the_top(lists: Sequence[JudgedList]) -> bool:
+    """Tell whether nearly all good passages were surfaced before those beside them that nobody rated.
+
+    A product that puts the first three passages into the prompt has just those in scope; one that notes which passages
+    the answer cites has others too.
+    """
+    told = [
+        one.surfaced[one.judged & (one.labels > 0)].min() > one.surfaced[one.judged & (one.labels <= 0)].max()
+        for one in lists
+        if not one.is_rated_down and (one.judged & (one.labels <= 0)).any()
+    ]
+    return bool(told) and float(np.mean(told)) >= _TOP_SHARE
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float | None:
@@ -101,8 +126,8 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float | None:
     return float(np.average(values[there], weights=weights[there])) if there.any() else None
 
 
-def gain(new: np.ndarray, old: np.ndarray, lists: Sequence[JudgedList]) -> Gain:
-    """Return the gain of ``new`` over ``old``: one metric of each query, paired."""
+def gain(new: np.ndarray, old: np.ndarray, lists: Sequence[JudgedList], level: float = _LEVEL) -> Gain:
+    """Return the gain of ``new`` over ``old``: one metric of each query, paired; with an interval of ``level``."""
     weights = weights_of(lists)
     difference = new - old
     there = ~np.isnan(difference) & (weights > 0)
@@ -112,7 +137,7 @@ def gain(new: np.ndarray, old: np.ndarray, lists: Sequence[JudgedList]) -> Gain:
     clusters = np.unique(np.array([one.query.cluster_id for one in lists])[there], return_inverse=True)[1]
     sums = np.bincount(clusters, weights[there] * difference[there])
     totals = np.bincount(clusters, weights[there])
-    low, high = _bootstrapped(sums, totals)
+    low, high = _bootstrapped(sums, totals, level)
     return Gain(float(sums.sum() / totals.sum()), low, high, count)
 
 
@@ -121,7 +146,7 @@ def weights_of(lists: Sequence[JudgedList]) -> np.ndarray:
     return np.array([one.query.weight for one in lists], np.float64)
 
 
-def _bootstrapped(sums: np.ndarray, totals: np.ndarray) -> tuple[float | None, float | None]:
+def _bootstrapped(sums: np.ndarray, totals: np.ndarray, level: float) -> tuple[float | None, float | None]:
     """Return the bounds of the interval of Σ sums / Σ totals over clusters; one cluster tells nothing."""
     from scipy.stats import bootstrap
 
@@ -133,11 +158,11 @@ def _bootstrapped(sums: np.ndarray, totals: np.ndarray) -> tuple[float | None, f
         found = bootstrap(
             (sums, totals),
             lambda some, all_of, axis: some.sum(axis) / all_of.sum(axis),
-            n_resamples=_RESAMPLES,
+            n_resamples=max(_RESAMPLES, math.ceil(2 * _IN_TAIL / (1 - level))),
             paired=True,
             vectorized=True,
             batch=200,
-            confidence_level=_LEVEL,
+            confidence_level=level,
             method="percentile",
             rng=np.random.default_rng(_SEED),
         ).confidence_interval

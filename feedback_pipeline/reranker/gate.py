@@ -17,7 +17,9 @@ PRIMARY = "pairwise_accuracy"
 FAVOURITE = "blend"
 """The candidate that is taken where none is surely better."""
 FEWEST_IN_SLICE = 8
-"""Slices with fewer queries that tell are shown and decide nothing."""
+"""Slices that are worth fewer queries of equal weight are shown and decide nothing."""
+_CHANCE = 0.05
+"""That a slice seems to have changed although none has: shared by all slices that decide (Bonferroni)."""
 _CONTRADICTED = 0.5
 _HAIR = 1e-6
 
@@ -54,12 +56,16 @@ class Opponent:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate against one opponent: overall by metric, and by slice in the primary metric."""
+    """The candidate against one opponent: overall by metric, and by slice in the primary metric.
+
+    ``deciding`` names the slices that are large enough to count; their intervals hold together with 95 %.
+    """
 
     name: str
     means: dict[str, float | None]
     gains: dict[str, Gain]
     slices: dict[str, Gain]
+    deciding: frozenset[str]
     is_to_go: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,11 +152,21 @@ def decide(
 
 def _comparison(opponent: Opponent, lists: Sequence[JudgedList]) -> Comparison:
     new, old = opponent.candidate, opponent.figures
-    slices = {
-        name: gain(new.of(PRIMARY)[mask], old.of(PRIMARY)[mask], list(compress(lists, mask)))
-        for name, mask in _slices_of(lists).items()
-    }
-    return Comparison(opponent.name, means(old, lists), gains(new, old, lists), slices, opponent.is_to_go)
+    slices, deciding = _by_slice(new.of(PRIMARY), old.of(PRIMARY), lists)
+    return Comparison(opponent.name, means(old, lists), gains(new, old, lists), slices, deciding, opponent.is_to_go)
+
+
+def _by_slice(new: np.ndarray, old: np.ndarray, lists: Sequence[JudgedList]) -> tuple[dict[str, Gain], frozenset[str]]:
+    """Return the gain in each slice, and which of them decide.
+
+    The more knowledge bases there are, the surer one of them seems worse by chance: they share that chance.
+    """
+    masks = _slices_of(lists)
+    telling = {name: _telling(list(compress(lists, mask)), (new - old)[mask]) for name, mask in masks.items()}
+    deciding = frozenset(name for name, number in telling.items() if number >= FEWEST_IN_SLICE - _HAIR)
+    level = 1 - _CHANCE / max(1, len(deciding))
+    gained = {name: gain(new[mask], old[mask], list(compress(lists, mask)), level) for name, mask in masks.items()}
+    return gained, deciding
 
 
 def effective_number(weights: np.ndarray) -> float:
@@ -159,15 +175,15 @@ def effective_number(weights: np.ndarray) -> float:
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def _telling(lists: Sequence[JudgedList], candidate: Figures) -> float:
-    """Return the effective number of clusters of queries that have good and bad passages."""
-    weights = np.where(np.isnan(candidate.of(PRIMARY)), 0.0, weights_of(lists))
+def _telling(lists: Sequence[JudgedList], values: np.ndarray) -> float:
+    """Return the effective number of clusters of queries that have a value: that have good and bad passages."""
+    weights = np.where(np.isnan(values), 0.0, weights_of(lists))
     clusters = np.unique([one.query.cluster_id for one in lists], return_inverse=True)[1] if lists else []
     return effective_number(np.bincount(clusters, weights)) if len(lists) else 0.0
 
 
 def _too_little(lists: Sequence[JudgedList], candidate: Figures, users: float, policy: GatePolicy) -> list[str]:
-    telling = _telling(lists, candidate)
+    telling = _telling(lists, candidate.of(PRIMARY))
     found = []
     if users < policy.min_users - _HAIR:
         found.append(
@@ -206,7 +222,7 @@ def _refusals(one: Comparison) -> list[str]:
     worse = [metric for metric in METRICS if metric != PRIMARY and one.gains[metric].is_surely_worse]
     found += [f"worse than {one.name} in {metric}: {_told(one.gains[metric])}" for metric in worse]
     for name, sliced in one.slices.items():
-        if sliced.is_surely_worse and sliced.queries >= FEWEST_IN_SLICE:
+        if sliced.is_surely_worse and name in one.deciding:
             found.append(f"worse than {one.name} on {name}: {PRIMARY} {_told(sliced)}")
     return found
 
@@ -219,7 +235,7 @@ def _praise(one: Comparison) -> str:
 
 def _told(one: Gain) -> str:
     if one.estimate is None:
-        return "cannot be told, no held-out query has both good and bad passages"
+        return "cannot be told, no held-out query has good passages and others that users rated down"
     if one.low is None or one.high is None:
         return f"{one.estimate:+.1%} on one cluster of queries, which tells nothing"
     return f"{one.estimate:+.1%} ({one.low:+.1%} to {one.high:+.1%}, {one.queries} queries)"

@@ -4,13 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 COLUMNS = (
     *("row_id", "query", "source", "cluster_id", "weight"),
     *("positives", "positive_weights", "positive_ranks", "negatives", "negative_weights", "negative_ranks"),
+    "negative_origins",
 )
 """The columns of schemas.RERANKER_QUERIES that are read."""
+
+_ROWS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class RatedQuery:
     negatives: tuple[str, ...]
     negative_weights: tuple[float, ...]
     negative_ranks: tuple[float, ...]
+    negative_origins: tuple[str, ...]
 
     @property
     def passages(self) -> tuple[str, ...]:
@@ -47,10 +53,35 @@ def rated_queries(rows: pa.Table, most: int | None = None) -> list[RatedQuery]:
         rows: COLUMNS, others are ignored.
         most: bounds the memory and time of what follows.
     """
-    queries = [_rated_query(row) for row in rows.select(list(COLUMNS)).to_pylist()]
-    if most is not None and len(queries) > most:
-        queries = sorted(queries, key=lambda one: (-one.weight, one.row_id))[:most]
-    return sorted(queries, key=lambda one: one.row_id)
+    return rated_queries_of([rows], most)
+
+
+def rated_queries_of(tables: Iterable[pa.Table], most: int | None = None) -> list[RatedQuery]:
+    """Return the same of the rows of several tables, such as the files of a release.
+
+    Args:
+        tables: read one after another; beside one of them, no more than ``most`` rows are held.
+        most: bounds the memory and time of what follows.
+    """
+    held: pa.Table | None = None
+    for table in tables:
+        rows = table.select(list(COLUMNS))
+        held = _heaviest(rows if held is None else pa.concat_tables([held, rows]), most)
+    if held is None:
+        return []
+    batches = held.to_batches(max_chunksize=_ROWS_AT_A_TIME)
+    return sorted((_rated_query(row) for batch in batches for row in batch.to_pylist()), key=lambda one: one.row_id)
+
+
+def _heaviest(rows: pa.Table, most: int | None) -> pa.Table:
+    """Return the heaviest rows, chosen by two columns before anything becomes Python objects, which are far larger."""
+    if most is None or len(rows) <= most:
+        return rows
+    order = [("weight", "descending"), ("row_id", "ascending")]
+    places = pc.call_function("sort_indices", [rows.select(["weight", "row_id"])], pc.SortOptions(order))
+    chosen = np.zeros(len(rows), bool)
+    chosen[places.to_numpy()[:most]] = True
+    return rows.filter(pa.array(chosen))
 
 
 def _rated_query(row: dict[str, Any]) -> RatedQuery:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from feedback_pipeline import __version__
 from feedback_pipeline.reranker.models.adding import write_version
 from feedback_pipeline.reranker.models.model import FOLDER, MANIFEST, REQUIRED, Model, State
-from feedback_pipeline.reranker.models.promotion import Production, read_production, refuse_unfit, write_production
+from feedback_pipeline.reranker.models.pointer import Expected, move_production, refuse_unexpected
+from feedback_pipeline.reranker.models.promotion import Production, read_production, refuse_unfit
 from feedback_pipeline.reranker.scoring.folder import require_servable
 from feedback_pipeline.tables.files import StorageError, read_json, uncached, write_json
 from feedback_pipeline.tables.publishing import only_publisher
@@ -126,7 +128,7 @@ class ModelRegistry:
             write_version(f"{self.root}/v{version}", files_folder, documents, self._manifest(version, facts))
             return self._read(version)
 
-    def promote(self, version: int, *, reason: str, by: str, force: bool = False) -> Model:
+    def promote(self, version: int, *, reason: str, by: str, force: bool = False, expected: Expected = "any") -> Model:
         """Put a version into production, at once. Promoting what is there already changes nothing.
 
         Args:
@@ -134,19 +136,28 @@ class ModelRegistry:
             reason: why, for who looks later.
             by: who, such as ``gate`` or ``cli:ann``.
             force: also where the gate refused it, or where its dataset was revoked.
+            expected: only if the pointer is still this one, as ``production_pointer`` returned it, with no move
+                since; ``any``: whatever it is.
 
         Raises:
             UnknownModelError: there is no such version.
+            ProductionMovedError: the pointer is not the expected one any more; it stays as it is.
             PromotionRefusedError: it is damaged, its weights were removed, or ``force`` is needed.
             StorageError: the storage cannot be written; production is untouched.
 
         """
         with only_publisher(self.root):
-            model, pointer = self.look_up(version), self.production_pointer() or Production()
-            if pointer.version == version:
-                return model
-            refuse_unfit(model, force=force)
-            write_production(self.pointer, pointer.promoted(version, reason=reason, by=by))
+            model = self.look_up(version)
+            refuse_once = cache(lambda: refuse_unfit(model, force=force))
+
+            def promoted(now: Production) -> Production:
+                if now.version == version:
+                    return now
+                refuse_unexpected(version, expected, now)
+                refuse_once()
+                return now.promoted(version, reason=reason, by=by)
+
+            move_production(self.pointer, promoted)
         return model
 
     def rollback(self, *, reason: str, by: str, to_base: bool = False, force: bool = False) -> Model | None:
@@ -168,15 +179,18 @@ class ModelRegistry:
             StorageError: the storage cannot be written; production is untouched.
 
         """
+
+        def rolled_back(now: Production) -> Production:
+            before = now.before
+            if to_base:
+                return now.promoted(None, reason=reason, by=by)
+            if before is not None:
+                refuse_unfit(self.look_up(before), force=force, gate_counts=False)
+            return now.rolled_back(reason=reason, by=by)
+
         with only_publisher(self.root):
-            pointer = self.production_pointer() or Production()
-            before, model = pointer.before, None
-            if not to_base and before is not None:
-                model = self.look_up(before)
-                refuse_unfit(model, force=force, gate_counts=False)
-            moved = pointer.promoted(None, reason=reason, by=by) if to_base else None
-            write_production(self.pointer, moved or pointer.rolled_back(reason=reason, by=by))
-        return model
+            version = move_production(self.pointer, rolled_back).version
+            return None if version is None else self.look_up(version)
 
     def prune(self, keep: int) -> list[int]:
         """Remove the weights of old versions; what they were and how good stays. Finishes what a crash has left.

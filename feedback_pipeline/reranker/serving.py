@@ -53,7 +53,7 @@ class Reranker:
                 one version.
             root: the storage root, a folder or URL; default: FEEDBACK_STORAGE_ROOT.
             refresh_seconds: how often production is looked at; 0 looks only when ``refresh`` is called.
-            cache: where models of an object store are copied to; default:
+            cache: models of an object store are copied to ``feedback-pipeline-models`` below it; default:
                 ``~/.cache/feedback-pipeline/models``.
 
         Raises:
@@ -85,18 +85,30 @@ class Reranker:
         return model.revoked_dataset() if model else None
 
     def rank(
-        self, query: str, passages: Sequence[str], top_k: int | None = None, return_documents: bool = False
+        self,
+        query: str,
+        documents: Sequence[str],
+        top_k: int | None = None,
+        return_documents: bool = False,
+        *,
+        batch_size: int | None = None,
+        show_progress_bar: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """Return the passages, best first, in the shape of sentence-transformers' ``CrossEncoder.rank``.
+        """Return the passages, best first, as sentence-transformers' ``CrossEncoder.rank`` does.
 
         Args:
             query: what was asked.
-            passages: any number of texts of any length; of equal scores the one that came first stays first.
+            documents: the passages: any number of texts of any length; of equal scores the one that came first stays
+                first.
             top_k: how many at most; None: all.
             return_documents: also give the ``text`` of each.
+            batch_size: taken so that calls of ``CrossEncoder.rank`` need no change, and not used: batches are
+                bounded by their tokens. What would change scores there (``activation_fn``, ``prompt``) or where they
+                are computed (``device``, ``pool``) is refused as unknown.
+            show_progress_bar: taken likewise; there is none.
 
         Returns:
-            Dictionaries with ``corpus_id`` (place in ``passages``, from 0) and ``score`` (a finite float, higher is
+            Dictionaries with ``corpus_id`` (place in ``documents``, from 0) and ``score`` (a finite float, higher is
             better; comparable within one model only).
 
         Raises:
@@ -104,12 +116,12 @@ class Reranker:
             ValueError: ``top_k`` is less than 1.
 
         """
-        return self.rank_many([query], [passages], top_k, return_documents)[0]
+        return self.rank_many([query], [documents], top_k, return_documents)[0]
 
     def rank_many(
         self,
         queries: Sequence[str],
-        passage_lists: Sequence[Sequence[str]],
+        document_lists: Sequence[Sequence[str]],
         top_k: int | None = None,
         return_documents: bool = False,
     ) -> list[list[dict[str, Any]]]:
@@ -124,9 +136,9 @@ class Reranker:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if isinstance(queries, str):
             raise TypeError("queries must be a list of texts, not one text")
-        lists = [_as_list(passages) for passages in passage_lists]
+        lists = [_as_list(documents) for documents in document_lists]
         if len(queries) != len(lists):
-            raise ValueError(f"there are {len(queries)} queries and {len(lists)} lists of passages")
+            raise ValueError(f"there are {len(queries)} queries and {len(lists)} lists of documents")
         scores = self._scores(queries, lists)
         return [_ranked(*pair, top_k, return_documents) for pair in zip(scores, lists, strict=True)]
 
@@ -169,10 +181,10 @@ def _configured_root() -> str:
     return get_settings().storage_root
 
 
-def _as_list(passages: Iterable[str]) -> list[str]:
-    if isinstance(passages, str):
-        raise TypeError("passages must be a list of texts, not one text")
-    return list(passages)
+def _as_list(documents: Iterable[str]) -> list[str]:
+    if isinstance(documents, str):
+        raise TypeError("documents must be a list of texts, not one text")
+    return list(documents)
 
 
 def _refuse_other_than_text(values: Iterable[Any]) -> None:

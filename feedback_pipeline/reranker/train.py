@@ -5,51 +5,48 @@ there, and one below ``models`` for each candidate, made of parts. The same data
 the same models.
 """
 
-import errno
-import json
-import os
-import pickle
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
-from feedback_pipeline.curation.encoder import model_fingerprint
+from feedback_pipeline.curation.encoder import ModelNotFoundError, folder_fingerprint, model_folder
 from feedback_pipeline.reranker.candidates.bi_encoder import load_encoder, train_bi_encoder
-from feedback_pipeline.reranker.candidates.blend import FEWEST_PAIRS, fit, pairs_of
+from feedback_pipeline.reranker.candidates.blend import FEWEST_PAIRS, combined, fit, scores_of
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
-from feedback_pipeline.reranker.candidates.cross_encoder import RerankerBaseError, train_cross_encoder
+from feedback_pipeline.reranker.candidates.cross_encoder import train_cross_encoder
+from feedback_pipeline.reranker.candidates.failures import DamagedWorkError, as_storage_error
 from feedback_pipeline.reranker.candidates.mining import Triplet, mined_triplets, rated_triplets
+from feedback_pipeline.reranker.candidates.pairs import Pairs, pairs_of
 from feedback_pipeline.reranker.candidates.training_loop import LossPoint
+from feedback_pipeline.reranker.candidates.work_files import link_tree, read_rows
 from feedback_pipeline.reranker.rated_queries import RatedQuery, passages_of
 from feedback_pipeline.reranker.scoring import (
     BlendScorer,
     Bm25Statistics,
     ModelFolder,
+    ModelFolderError,
     PartScorer,
     PartSpec,
     open_part,
     open_scorer,
 )
+from feedback_pipeline.reranker.scoring.onnx_export import PartExportError, export_part
 from feedback_pipeline.tables.files import StorageError, write_json
 
 Report = Callable[[str, int, int, float | None], None]
 """Told (what is being done, steps done, steps in all, loss where there is one)."""
 
 _DONE = "curve.json"
+_BASE = "base"
 BASE_PREFIX = "base-"
 """Folders beside those of trainings that hold an exported base retriever and no data."""
 _CALIBRATED_ON = 1_500
 """Queries, the heaviest first, that weights of the combination are learned from: a few numbers need no more."""
-
-_FULL_DISK = (*(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)), "inline_container")
-_UNREADABLE = (ValueError, EOFError, LookupError, RuntimeError, pickle.UnpicklingError)
-
-LIGHT = (PartSpec("base_cosine", "base"), PartSpec("bm25", "bm25"), PartSpec("length", "length"))
-"""What the combination is made of before anything is trained."""
 
 
 class NothingToTrainError(ValueError):
@@ -99,37 +96,30 @@ def train_candidates(data: TrainingData, config: TrainingConfig, work: Path, rep
         NothingToTrainError: no query has a good and a bad passage.
         RerankerBaseError, ModelNotFoundError: a model to start from cannot be had.
         PartExportError: a trained model cannot be exported for serving.
-        StorageError: the disk is full or the folder cannot be written.
+        StorageError: the disk is full, or the folder cannot be read or written.
+        DamagedWorkError: what was written a moment ago cannot be read.
     """
-    taken_up = work.is_dir()
     try:
         return _trained(data, config, work, report)
-    except (NothingToTrainError, RerankerBaseError, StorageError):
-        raise
-    except _UNREADABLE as error:
-        if not taken_up:
-            raise
+    except DamagedWorkError as error:
         # What a power failure has cut short would fail every attempt alike.
-        report(f"starting over, for what was there cannot be used ({type(error).__name__}: {error})", 0, 1, None)
-        for folder in (work, *work.parent.glob(f"{BASE_PREFIX}*")):
+        report(f"starting over: {error}", 0, 1, None)
+        bases = work.parent.glob(f"{BASE_PREFIX}*") if error.place == work / _BASE else ()
+        for folder in (work, *bases):
             shutil.rmtree(folder, ignore_errors=True)
         return _trained(data, config, work, report)
 
 
 def _trained(data: TrainingData, config: TrainingConfig, work: Path, report: Report) -> Candidates:
-    from safetensors import SafetensorError
-
     try:
         return _Training(data, config, work, report).run()
+    except (StorageError, ModelNotFoundError, PartExportError, DamagedWorkError):
+        raise
     except (OSError, RuntimeError, SafetensorError) as error:
-        # torch and safetensors tell of a full disk in words alone.
-        full = any(sign in str(error) for sign in _FULL_DISK)
-        if isinstance(error, StorageError) or not (full or isinstance(error, OSError)):
+        told = as_storage_error(error, work)
+        if told is None:
             raise
-        raise StorageError(
-            f"training cannot write {work}: {getattr(error, 'strerror', None) or error}; free space, then run again: "
-            "it goes on from its last checkpoint, and what is in production is untouched"
-        ) from error
+        raise told from error
 
 
 class _Training:
@@ -139,7 +129,10 @@ class _Training:
         self.data, self.config, self.work, self.report = data, config, work, report
         self.curves: dict[str, list[LossPoint]] = {}
         self.facts: dict[str, Any] = {}
-        self._open: dict[PartSpec, PartScorer] = {}
+        self._open: dict[str, PartScorer] = {}
+        # How long a passage is counts as far as a bi-encoder reads it: else who writes on beyond that would win.
+        length = PartSpec("length", "length", max_tokens=config.max_tokens)
+        self._untrained = (PartSpec("base_cosine", _BASE), PartSpec("bm25", "bm25"), length)
 
     def run(self) -> Candidates:
         if not any(one.is_two_sided for one in self.data.train):
@@ -150,26 +143,28 @@ class _Training:
         self.work.mkdir(parents=True, exist_ok=True)
         self._prepare()
         trained = [self._candidate(name) for name in self.config.candidates]
-        return Candidates(trained, _Remembering(self._part(LIGHT[0])), self.facts)
+        return Candidates(trained, _Remembering(self._part(self._untrained[0])), self.facts)
 
     def _prepare(self) -> None:
         """Make what several candidates rest on: the untrained encoder, word statistics, the light combination."""
         self._base()
         Bm25Statistics.from_passages(passages_of(self.data.train)).write(self.work / "bm25")
         self.report("weighing what needs no training", 0, 1, None)
-        known = [*self.data.train, *self.data.validation]
-        pairs = pairs_of(sorted(known, key=lambda one: (-one.weight, one.row_id))[:_CALIBRATED_ON])
-        self.light = fit({spec: self._part(spec) for spec in LIGHT}, pairs)
+        pairs = _calibration_pairs([*self.data.train, *self.data.validation])
+        self.light = fit(self._scores(self._untrained, pairs), pairs)
 
     def _base(self) -> None:
         """Export the untrained encoder, once for all trainings that start from it."""
-        kept = self.work.parent / f"{BASE_PREFIX}{model_fingerprint(self.config.encoder)}-{self.config.max_tokens}"
+        kept = (
+            self.work.parent
+            / f"{BASE_PREFIX}{folder_fingerprint(model_folder(self.config.encoder))}-{self.config.max_tokens}"
+        )
         if not (kept / _DONE).is_file():
             self.report("exporting the base retriever", 0, 1, None)
             shutil.rmtree(kept, ignore_errors=True)
             load_encoder(self.config).save_pretrained(str(kept / "torch"))
             self._finish(kept, "base_cosine", [])
-        _link_tree(kept, self.work / "base")
+        link_tree(kept, self.work / _BASE)
 
     def _candidate(self, name: str) -> Candidate:
         specs = self._blended() if name == "blend" else [self._trained(name)]
@@ -177,8 +172,8 @@ class _Training:
         shutil.rmtree(folder, ignore_errors=True)
         for spec in specs:
             # Nobody trains the base retriever on: its weights for torch would be a quarter of the model.
-            part = "base/onnx" if spec.kind == "base_cosine" else spec.folder
-            _link_tree(self.work / part, folder / part)
+            part = f"{_BASE}/onnx" if spec.kind == "base_cosine" else spec.folder
+            link_tree(self.work / part, folder / part)
         # A cross-encoder reads query and passage in one; each part keeps its own limit below this one.
         ModelFolder(name, tuple(specs), 2 * self.config.max_tokens).write(folder)
         return Candidate(name, folder, {spec.folder: self._curve(spec.folder) for spec in specs})
@@ -203,7 +198,7 @@ class _Training:
         """Return rated and mined triplets; mined once, since a training that is taken up must see the same."""
         path = self.work / "triplets.json"
         if path.is_file():
-            triplets = [Triplet(**one) for one in json.loads(path.read_text())]
+            triplets = read_rows(path, Triplet)
         else:
             self.report("mining hard negatives", 0, 1, None)
             rated = rated_triplets(self.data.train, self.config.triplets_per_query)
@@ -220,52 +215,43 @@ class _Training:
         return train_cross_encoder(self.data.train, teacher.score_batch, self.config, checkpoints, progress)
 
     def _blended(self) -> list[PartSpec]:
-        """Return the light parts and the trained one, with its weight learned where it has not been trained."""
-        name = next((one for one in self.config.candidates if one != "blend"), None)
-        pairs = pairs_of(self.data.validation)
-        if name is None or len(pairs) < FEWEST_PAIRS:
+        """Return the light parts and the trained one that helps them most, weighed where it has not been trained."""
+        names = [one for one in self.config.candidates if one != "blend"]
+        pairs = _calibration_pairs(self.data.validation)
+        if not names or len(pairs) < FEWEST_PAIRS:
             return self.light
-        spec = self._trained(name)
-        together = _Sum([(one, self._part(one)) for one in self.light])
-        whole = PartSpec("length", "light")
-        weighed = {one.folder: one for one in fit({whole: together, spec: self._part(spec)}, pairs)}
-        if spec.folder not in weighed or weighed[spec.folder].coefficient <= 0:
-            return self.light
-        share = weighed["light"].coefficient / weighed["light"].scale if "light" in weighed else 0.0
-        light = [replace(one, coefficient=round(one.coefficient * share, 6)) for one in self.light]
-        return [one for one in light if one.coefficient] + [weighed[spec.folder]]
+        trained = self._scores([self._trained(name) for name in names], pairs)
+        return combined(self.light, self._scores(self._untrained, pairs), trained, pairs)
+
+    def _scores(self, specs: Sequence[PartSpec], pairs: Pairs) -> dict[PartSpec, np.ndarray]:
+        return scores_of({spec: self._part(spec) for spec in specs}, pairs)
 
     def _part(self, spec: PartSpec) -> PartScorer:
         """Open a part as it is served."""
-        if spec not in self._open:
-            self._open[spec] = open_part(self.work, spec, 2 * self.config.max_tokens)
-        return self._open[spec]
+        if spec.folder not in self._open:
+            try:
+                self._open[spec.folder] = open_part(self.work, spec, 2 * self.config.max_tokens)
+            except ModelFolderError as error:
+                if isinstance(error.__cause__, ModuleNotFoundError):
+                    raise
+                raise DamagedWorkError(self.work / spec.folder, error) from error
+        return self._open[spec.folder]
 
     def _finish(self, folder: Path, kind: str, curve: list[LossPoint]) -> None:
         """Export a saved part and note that it is whole."""
-        from feedback_pipeline.reranker.scoring.onnx_export import export_part
-
         export_part(folder, kind)
         write_json(str(folder / _DONE), [asdict(point) for point in curve])
 
     def _curve(self, folder: str) -> list[LossPoint]:
         path = self.work / folder / _DONE
-        return [LossPoint(**point) for point in json.loads(path.read_text())] if path.is_file() else []
+        return read_rows(path, LossPoint) if path.is_file() else []
 
     def _progress(self, what: str) -> Callable[[int, int, float], None]:
         return lambda done, total, loss: self.report(what, done, total, loss)
 
 
-class _Sum:
-    """A light combination as one part."""
-
-    def __init__(self, parts: Sequence[tuple[PartSpec, PartScorer]]):
-        self._parts = parts
-
-    def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-        """Return the weighted sum of each (query, passage): shape (len(pairs),)."""
-        scores = ((spec, part.pair_scores(pairs).astype(np.float64)) for spec, part in self._parts)
-        return np.sum([spec.coefficient * (one - spec.mean) / spec.scale for spec, one in scores], axis=0)
+def _calibration_pairs(queries: Sequence[RatedQuery]) -> Pairs:
+    return pairs_of(sorted(queries, key=lambda one: (-one.weight, one.row_id))[:_CALIBRATED_ON])
 
 
 class _Remembering:
@@ -279,20 +265,6 @@ class _Remembering:
         if new:
             self._known |= dict(zip(new, self._encode(new), strict=True))
         return np.stack([self._known[text] for text in texts])
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    """Put a folder's files at ``target`` too, without copying them where the disk has hard links."""
-    if not source.is_dir():
-        return
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        place = target / path.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        try:
-            os.link(path, place)
-        except OSError:
-            shutil.copyfile(path, place)
 
 
 __all__ = ["Candidate", "Candidates", "NothingToTrainError", "TrainingData", "open_scorer", "train_candidates"]

@@ -20,6 +20,7 @@ def rated(number: int, source: str = "uk", weight: float = 1.0, positives: int =
         negatives=tuple(f"bad {number} {place}" for place in range(negatives)),
         negative_weights=(1.0,) * negatives,
         negative_ranks=(1.0,) * negatives,
+        negative_origins=("rated",) * negatives,
     )
 
 

@@ -161,3 +161,26 @@ def test_without_a_combination_the_best_is_chosen() -> None:
     figures = {"cross_encoder": right_in(0.7, lists), "bi_encoder": right_in(0.75, lists, seed=1)}
 
     assert choose(figures, lists) == "bi_encoder"
+
+
+def test_of_many_sources_one_that_seems_worse_by_chance_does_not_keep_it_out() -> None:
+    sources = [lists_of(12, f"source {number}", start=100 * number) for number in range(40)]
+    candidate = np.concatenate([right_in(8 / 12 if n == 7 else 0.9, one, n).values for n, one in enumerate(sources)])
+    base = np.concatenate([right_in(1.0 if n == 7 else 0.6, one, n + 40).values for n, one in enumerate(sources)])
+
+    many = decided([one for part in sources for one in part], Figures(candidate), Figures(base))
+    two = decided([*sources[6], *sources[7]], Figures(candidate[72:96]), Figures(base[72:96]))
+
+    assert many.promoted
+    assert any(reason.startswith("worse than base on source source 7") for reason in two.reasons)
+
+
+def test_a_slice_of_one_heavy_query_decides_nothing() -> None:
+    uk = lists_of(200)
+    au = [judged(1_000 + number, "au", weight=1.0 if number == 0 else 0.01) for number in range(20)]
+    candidate = np.concatenate([right_in(0.95, uk).values, right_in(0.0, au).values])
+    base = np.concatenate([right_in(0.6, uk).values, right_in(1.0, au).values])
+
+    decision = decided([*uk, *au], Figures(candidate), Figures(base))
+
+    assert decision.promoted

@@ -20,11 +20,12 @@ from feedback_pipeline.reranker.scoring import (
     ModelFolderError,
     PartScorer,
     PartSpec,
+    onnx_parts,
     open_part,
     open_scorer,
 )
 from feedback_pipeline.reranker.scoring.onnx_export import PartExportError, export_part
-from feedback_pipeline.reranker.scoring.onnx_parts import OnnxBiEncoder
+from feedback_pipeline.reranker.scoring.onnx_parts import OnnxBiEncoder, OnnxCrossEncoder
 from feedback_pipeline.reranker.scoring.torch_parts import TorchCrossEncoder
 from feedback_pipeline_tests.reranker.models import DOCUMENTS, WHO, facts
 from feedback_pipeline_tests.store.running import together
@@ -137,6 +138,32 @@ def test_passages_are_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatc
 
     assert len(rows) == 4
     assert again[1] == first[0]
+
+
+def test_a_pair_that_comes_twice_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    part = OnnxCrossEncoder(folder / CROSS.folder / "onnx", 256)
+    run, rows = part._run, []
+    monkeypatch.setattr(part, "_run", lambda batch: rows.extend(batch) or run(batch))
+
+    scores = part.pair_scores([("one", "a"), ("one", "b"), ("one", "a")])
+
+    assert len(rows) == 2
+    assert scores[0] == scores[2] != scores[1]
+
+
+@pytest.mark.parametrize("spec", [CROSS, BI])
+def test_many_texts_are_read_some_at_a_time(folder: Path, spec: PartSpec, monkeypatch: pytest.MonkeyPatch):
+    pairs = [(f"question {number % 7}", f"passage {number % 23}") for number in range(60)]
+    expected = open_part(folder, spec, 256).pair_scores(pairs)
+    part: Any = open_part(folder, spec, 256)
+    run, sizes = part._run, []
+    monkeypatch.setattr(onnx_parts, "_ITEMS_AT_A_TIME", 8)
+    monkeypatch.setattr(part, "_run", lambda rows: sizes.append(len(rows)) or run(rows))
+
+    found = part.pair_scores(pairs)
+
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert max(sizes) == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")

@@ -43,6 +43,34 @@ def test_a_model_folder_is_read_as_it_was_written(tmp_path: Path):
     assert ModelFolder.read(tmp_path) == model
 
 
+def test_a_part_looks_at_fewer_tokens_than_the_model_where_it_says_so(tmp_path: Path):
+    model = ModelFolder("blend", (PartSpec("length", "length", max_tokens=10),), 20)
+    model.write(tmp_path)
+
+    short, read, beyond = open_scorer(tmp_path).score("q", ["x" * 39, "x" * 40, "x" * 80])
+
+    assert ModelFolder.read(tmp_path) == model
+    assert short < read == beyond
+
+
+def test_a_part_without_a_limit_of_its_own_has_that_of_the_model(tmp_path: Path):
+    part = {"kind": "length", "folder": "length", "mean": 0.0, "scale": 1.0, "coefficient": 1.0}
+    (tmp_path / "model.json").write_text(json.dumps({"format": 1, "name": "x", "parts": [part], "max_tokens": 20}))
+
+    short, read, beyond = open_scorer(tmp_path).score("q", ["x" * 79, "x" * 80, "x" * 81])
+
+    assert short < read == beyond
+    assert ModelFolder.read(tmp_path).to_json()["parts"] == [part]
+
+
+def test_a_part_cannot_look_at_more_than_the_model(tmp_path: Path):
+    ModelFolder("x", (PartSpec("length", "length", max_tokens=30),), 10).write(tmp_path)
+
+    read, beyond = open_scorer(tmp_path).score("q", ["x" * 40, "x" * 120])
+
+    assert read == beyond
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -54,6 +82,10 @@ def test_a_model_folder_is_read_as_it_was_written(tmp_path: Path):
         ('{"format": 1, "name": "x", "parts": [{"kind": "bm25", "folder": "../m"}]}', "below the model folder"),
         ('{"format": 1, "name": "x", "parts": [{"kind": "bm25", "folder": "m", "scale": 0}]}', "scale above 0"),
         ('{"format": 1, "name": "x", "parts": [{"kind": "bm25", "folder": "m", "mean": NaN}]}', "must be finite"),
+        (
+            '{"format": 1, "name": "x", "parts": [{"kind": "bm25", "folder": "m", "max_tokens": 0}]}',
+            "at least 1, not 0",
+        ),
     ],
 )
 def test_a_model_folder_that_cannot_be_used_is_named(tmp_path: Path, content: str, said: str):

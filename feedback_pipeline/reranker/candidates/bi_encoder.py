@@ -4,19 +4,18 @@ Loss: multiple negatives ranking (Henderson et al. 2017) over the rated or mined
 passages of the batch.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback_pipeline.curation.encoder import model_folder
+from feedback_pipeline.curation.encoder import ModelNotFoundError, model_folder
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
 from feedback_pipeline.reranker.candidates.mining import Triplet
 from feedback_pipeline.reranker.candidates.training_loop import (
     LossPoint,
     Progress,
     Recipe,
-    keep_libraries_quiet,
+    prepare_libraries,
     run,
     sampled,
 )
@@ -24,12 +23,18 @@ from feedback_pipeline.reranker.candidates.training_loop import (
 
 def load_encoder(config: TrainingConfig) -> Any:
     """Return the untrained ``SentenceTransformer`` with the tokens of ``config``. Raises ModelNotFoundError."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    keep_libraries_quiet()
+    prepare_libraries(config)
     from sentence_transformers import SentenceTransformer
 
     device = None if config.device == "auto" else config.device
-    model = SentenceTransformer(str(model_folder(config.encoder)), device=device)
+    folder = model_folder(config.encoder)
+    try:
+        # A folder that is named like a model of the hub would be looked up there.
+        model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ModelNotFoundError(f"the model in {folder} is incomplete ({error}); download it there again") from error
     model.max_seq_length = min(config.max_tokens, model.max_seq_length or config.max_tokens)
     return model
 

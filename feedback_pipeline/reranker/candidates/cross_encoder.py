@@ -6,7 +6,6 @@ the rated pairs with binary cross-entropy (Nogueira and Cho 2019). ``FEEDBACK_RE
 warm-up.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,12 @@ import numpy as np
 
 from feedback_pipeline.curation.encoder import model_folder
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
+from feedback_pipeline.reranker.candidates.failures import tells_of_damage
 from feedback_pipeline.reranker.candidates.training_loop import (
     LossPoint,
     Progress,
     Recipe,
-    keep_libraries_quiet,
+    prepare_libraries,
     run,
     sampled,
 )
@@ -39,19 +39,19 @@ class RerankerBaseError(LookupError):
 
 def load_cross_encoder(config: TrainingConfig) -> Any:
     """Return the ``CrossEncoder`` to start from, with one label. Raises RerankerBaseError."""
-    if config.base is None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    keep_libraries_quiet()
+    prepare_libraries(config)
     from sentence_transformers import CrossEncoder
     from transformers import set_seed
 
     # The new head is drawn at random.
     set_seed(config.seed)
-    start = config.base or str(model_folder(config.encoder))
+    start = str(config.base_folder or config.base or model_folder(config.encoder))
     device = None if config.device == "auto" else config.device
     try:
-        model = CrossEncoder(start, num_labels=1, device=device)
+        model = CrossEncoder(start, num_labels=1, device=device, local_files_only=not config.needs_hub)
     except (OSError, ValueError, RuntimeError) as error:
+        if config.base is None or not tells_of_damage(error):
+            raise
         raise RerankerBaseError(
             f"FEEDBACK_RERANKER_BASE={start!r} is no cross-encoder that can be loaded ({error}); name a folder or a "
             "Hugging Face model with one label, or unset it to start from the bundled model"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback_pipeline.reranker.candidates.config import TrainingConfig
+from feedback_pipeline.reranker.candidates.failures import UNREADABLE, DamagedWorkError, tells_of_damage
 
 Progress = Callable[[int, int, float], None]
 """Told (steps done, steps in all, loss)."""
@@ -42,8 +43,13 @@ class Recipe:
     unique_texts: bool = False
 
 
-def keep_libraries_quiet() -> None:
-    """Switch off progress bars, before sentence-transformers is imported: those of mining stay as they are then."""
+def prepare_libraries(config: TrainingConfig) -> None:
+    """Switch off progress bars, and the hub unless a model of it is named.
+
+    Before sentence-transformers is imported: what it and huggingface_hub find then holds for the process.
+    """
+    if not config.needs_hub:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")
     from transformers.utils import logging
 
@@ -64,6 +70,7 @@ def run(
     Checkpoints lie in ``folder``; where one is there, training goes on from it, to the same result.
 
     Raises:
+        DamagedWorkError: the checkpoint cannot be read.
         OSError: the disk is full or the folder cannot be written.
     """
     from datasets import Dataset, disable_progress_bars
@@ -77,12 +84,18 @@ def run(
         args=_arguments(recipe, folder, config, steps),
         train_dataset=dataset,
         loss=recipe.loss,
-        callbacks=[_reporting(progress)],
+        callbacks=[_reporting(progress), stepping := _stepping()],
     )
     # It prints every figure, which the progress tells already.
     trainer.remove_callback(PrinterCallback)
     found = last_checkpoint(folder)
-    trainer.train(resume_from_checkpoint=str(found) if found else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(found) if found else None)
+    except UNREADABLE as error:
+        # All of a checkpoint is read before the first step; what fails later is no fault of it.
+        if found is None or stepping.has_begun or not tells_of_damage(error):
+            raise
+        raise DamagedWorkError(found, error) from error
     return [LossPoint(one["step"], round(float(one["loss"]), 6)) for one in trainer.state.log_history if "loss" in one]
 
 
@@ -134,6 +147,20 @@ def _reporting(progress: Progress) -> Any:
                 progress(state.global_step, state.max_steps, float(logs["loss"]))
 
     return Reporting()
+
+
+def _stepping() -> Any:
+    from transformers import TrainerCallback
+
+    class Stepping(TrainerCallback):
+        """Knows whether the first step has begun."""
+
+        has_begun = False
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            self.has_begun = True
+
+    return Stepping()
 
 
 def sampled(items: list[Any], weights: list[float], seed: int) -> list[Any]:

@@ -10,6 +10,8 @@ from feedback_pipeline.reranker.rated_queries import RatedQuery, by_source, pass
 DISTRACTORS = 20
 """Passages nobody rated that stand in each list, the most similar: what a retriever would give beside the rated."""
 _MOST_PASSAGES = 5_000
+_RATED = "rated"
+"""Of schemas.RERANKER_QUERIES: a thumb down, other than having been surfaced beside a thumb up."""
 
 Encode = Callable[[list[str]], np.ndarray]
 """Texts to float32 unit vectors of shape (texts, dimension)."""
@@ -23,9 +25,11 @@ class JudgedList:
         query: with what users rated.
         passages: the rated ones first, then distractors.
         labels: 1 for good passages, 0 for others: shape (passages,).
-        judged: which passages users rated.
+        judged: which passages make pairs: the good ones, and those users rated down. Where nobody rated one down, those
+            surfaced beside the good ones: that nobody praised them says something, if little.
         cosine: similarity to the query in the untrained retriever.
         surfaced: minus the mean place at which a passage was surfaced; NaN for distractors.
+        is_rated_down: whether users rated a passage down.
     """
 
     query: RatedQuery
@@ -34,6 +38,7 @@ class JudgedList:
     judged: np.ndarray
     cosine: np.ndarray
     surfaced: np.ndarray
+    is_rated_down: bool = True
 
 
 def judged_lists(queries: Sequence[RatedQuery], known: Sequence[RatedQuery], encode: Encode) -> list[JudgedList]:
@@ -72,11 +77,16 @@ def _list_of(
     passages = one.passages + others
     labels = np.zeros(len(passages), np.int8)
     labels[: len(one.positives)] = 1
+    rated_down = np.array([origin == _RATED for origin in one.negative_origins], bool)
+    judged = np.zeros(len(passages), bool)
+    judged[: len(one.positives)] = True
+    judged[len(one.positives) : len(one.passages)] = rated_down if rated_down.any() else True
     return JudgedList(
         one,
         passages,
         labels,
-        np.arange(len(passages)) < len(one.passages),
+        judged,
         np.array([float(vectors[text] @ vectors[one.query]) for text in passages]),
         -np.array([*one.positive_ranks, *one.negative_ranks, *[np.nan] * len(others)]),
+        bool(rated_down.any()),
     )

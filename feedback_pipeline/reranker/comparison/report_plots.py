@@ -59,7 +59,7 @@ def _gains(name: str, title: str, found: Mapping[str, Gain]) -> Figure:
     return Figure(
         name=name,
         title=title,
-        description="Points and 95 % intervals of paired differences; above zero the candidate is better.",
+        description="Points and intervals of paired differences; above zero the candidate is better.",
         nothing="No held-out query tells.",
         legend=(("gain", 1),),
         charts=charts,

@@ -56,7 +56,7 @@ class ModelFollower:
     Args:
         registry: where the models are.
         refresh_seconds: how often it is looked; with 0 only when ``look`` is called.
-        cache: where models of an object store are copied to.
+        cache: below which models of an object store are copied; None: the user's own.
 
     """
 

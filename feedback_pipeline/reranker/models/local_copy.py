@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -13,6 +14,12 @@ from fsspec.implementations.local import LocalFileSystem
 from feedback_pipeline.reranker.models.model import FOLDER, Model
 from feedback_pipeline.reranker.scoring.folder import ModelFolderError
 from feedback_pipeline.tables.files import canonical_bytes, filesystem, sha256
+
+_OWN_FOLDER = "feedback-pipeline-models"
+"""Below the cache that somebody names: other things may lie in that."""
+
+_COPY = re.compile(r"[0-9a-f]{32}|\.[0-9a-f]{32}\.\d+-\d+\.tmp")
+"""Names of copies, and of copies in the making."""
 
 _KEPT_SECONDS = 7 * 24 * 3600.0
 """Copies that nobody has opened for so long are removed."""
@@ -31,7 +38,8 @@ def local_folder(model: Model, cache: Path | None = None) -> Path:
 
     Args:
         model: of the registry.
-        cache: where downloaded models lie; default: ``~/.cache/feedback-pipeline/models``.
+        cache: downloaded models lie in ``feedback-pipeline-models`` below it; default:
+            ``~/.cache/feedback-pipeline/models``.
 
     Raises:
         ModelFolderError: a file is missing or damaged, or the weights were removed.
@@ -45,7 +53,8 @@ def local_folder(model: Model, cache: Path | None = None) -> Path:
     if isinstance(fs, LocalFileSystem):
         _refuse_damaged(served)
         return Path(inner) / FOLDER
-    target = (cache or default_cache()) / sha256(canonical_bytes([model.path, model.manifest["files"]]))[:32]
+    copies = cache / _OWN_FOLDER if cache else default_cache()
+    target = copies / sha256(canonical_bytes([model.path, model.manifest["files"]]))[:32]
     copy = Model(model.version, str(target), served.manifest)
     if next(copy.problems(), None):
         _download(served, target)
@@ -85,8 +94,8 @@ def _download(model: Model, target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _remove_unused(cache: Path) -> None:
-    for folder in cache.glob("*"):
+def _remove_unused(copies: Path) -> None:
+    for folder in (path for path in copies.glob("*") if _COPY.fullmatch(path.name)):
         try:
             if folder.stat().st_mtime < time.time() - _KEPT_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -39,7 +39,7 @@ class Model:
     @property
     def name(self) -> str:
         """Return how people call it: ``reranker v3``."""
-        return f"reranker v{self.version}"
+        return name_of(self.version)
 
     @property
     def is_damaged(self) -> bool:
@@ -106,6 +106,11 @@ class Model:
         manifest = read_json(f"{root}/releases/{dataset['name']}/v{dataset['version']}/{MANIFEST}") or {}
         revoked = manifest.get("revoked")
         return self.dataset if revoked and revoked.get("kind") != _RETENTION else None
+
+
+def name_of(version: int) -> str:
+    """Return how people call a version: ``reranker v3``."""
+    return f"reranker v{version}"
 
 
 def sha256_of(path: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from feedback_pipeline.reranker.models.model import Model
-from feedback_pipeline.tables.files import read_json, write_json
+from feedback_pipeline.tables.files import read_json
 
 Action = Literal["promote", "rollback"]
 
@@ -19,6 +19,10 @@ class DamagedPointerError(RuntimeError):
 
 class PromotionRefusedError(RuntimeError):
     """A model must not go into production; the text says why, and whether ``--force`` helps."""
+
+
+class ProductionMovedError(RuntimeError):
+    """Somebody has moved the pointer since it was decided to move it; the text says where to, and what to do."""
 
 
 class NothingToRollBackToError(LookupError):
@@ -129,11 +133,6 @@ def read_production(path: str) -> Production | None:
         raise DamagedPointerError(
             f"{path} is damaged ({error}); restore it from a backup, or delete it and promote a model again"
         ) from error
-
-
-def write_production(path: str, production: Production) -> None:
-    """Move the pointer at once. Raises StorageError: it stands where it stood."""
-    write_json(path, production.to_json())
 
 
 def refuse_unfit(model: Model, *, force: bool, gate_counts: bool = True) -> None:

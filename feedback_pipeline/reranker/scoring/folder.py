@@ -38,6 +38,7 @@ class PartSpec:
         mean: subtracted from the part's score.
         scale: what that is divided by; above 0.
         coefficient: the weight in the sum.
+        max_tokens: tokens of a text that this part looks at, where they are fewer than the model's.
     """
 
     kind: PartKind
@@ -45,6 +46,7 @@ class PartSpec:
     mean: float = 0.0
     scale: float = 1.0
     coefficient: float = 1.0
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -54,6 +56,12 @@ class PartSpec:
         numbers = (self.mean, self.scale, self.coefficient)
         if not all(math.isfinite(number) for number in numbers) or self.scale <= 0:
             raise ValueError(f"part {self.folder}: mean, scale and coefficient must be finite and the scale above 0")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"part {self.folder}: max_tokens must be at least 1, not {self.max_tokens}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``model.json`` says of it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class ModelFolder:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``model.json``."""
-        parts = [asdict(part) for part in self.parts]
+        parts = [part.to_json() for part in self.parts]
         return {"format": FORMAT, "name": self.name, "parts": parts, "max_tokens": self.max_tokens}
 
     @classmethod

@@ -12,14 +12,15 @@ import numpy as np
 from feedback_pipeline.reranker.scoring.folder import ModelFolderError, onnx_facts
 from feedback_pipeline.reranker.scoring.sharing import Sharing
 from feedback_pipeline.reranker.scoring.tokens import Row, TextTokenizer
-from feedback_pipeline.reranker.scoring.vectors import RememberedVectors
+from feedback_pipeline.reranker.scoring.vectors import RememberedVectors, cosines
 
 BATCH = 16
 BATCH_TOKENS = 1024
 """So many texts, and so many tokens with padding, one processor computes at a time: more fall out of its caches."""
 
 _ITEMS_PER_SHARE = 32
-
+_ITEMS_AT_A_TIME = 1_024
+"""Of so many texts or pairs the tokens are held: they take far more memory than the texts."""
 
 Item = TypeVar("Item")
 
@@ -87,13 +88,13 @@ class OnnxBiEncoder(_OnnxPart):
 
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """Return the cosine of each (query, passage): float32 of shape (len(pairs),)."""
-        numbers = {text: number for number, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
-        vectors = self._vectors.of(list(numbers))
-        queries, passages = (vectors[[numbers[pair[side]] for pair in pairs]] for side in (0, 1))
-        return np.einsum("ij,ij->i", queries, passages)
+        return cosines(pairs, self._vectors.of)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return the unit vectors of at least one text: float32 of shape (len(texts), dimension)."""
+        return np.concatenate([self._encode(some) for some in _slices(texts)])
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
         return self._run(self._each(lambda text: self._tokenizer.alone(self._tokenizer.read(text)), texts))
 
 
@@ -102,10 +103,19 @@ class OnnxCrossEncoder(_OnnxPart):
 
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """Return the logit of each (query, passage): float32 of shape (len(pairs),)."""
+        distinct = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+        scores = np.concatenate([self._logits(some) for some in _slices(list(distinct))])
+        return scores[[distinct[pair] for pair in pairs]]
+
+    def _logits(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         read = dict(zip(texts, self._each(self._tokenizer.read, texts), strict=True))
         rows = self._each(lambda pair: self._tokenizer.pair(read[pair[0]], read[pair[1]]), pairs)
         return self._run(rows)[:, 0]
+
+
+def _slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    yield from (items[start : start + _ITEMS_AT_A_TIME] for start in range(0, len(items), _ITEMS_AT_A_TIME))
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -31,8 +31,9 @@ def open_scorer(folder: Path, backend: Backend = "onnx", device: str | None = No
 def open_part(
     folder: Path, spec: PartSpec, max_tokens: int, backend: Backend = "onnx", device: str | None = None
 ) -> PartScorer:
-    """Open one part of the model in ``folder``. Raises ModelFolderError."""
+    """Open one part of the model in ``folder``, to look at no more tokens than it says. Raises ModelFolderError."""
     part = folder / spec.folder
+    max_tokens = min(max_tokens, spec.max_tokens or max_tokens)
     if spec.kind == "length":
         return Length(max_tokens)
     if spec.kind == "bm25":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from feedback_pipeline.reranker.scoring.folder import ModelFolderError
+from feedback_pipeline.reranker.scoring.vectors import cosines
 
 BATCH = 32
 
@@ -25,10 +26,7 @@ class TorchBiEncoder:
 
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """Return the cosine of each (query, passage): float32 of shape (len(pairs),)."""
-        numbers = {text: number for number, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
-        vectors = self.encode(list(numbers))
-        queries, passages = (vectors[[numbers[pair[side]] for pair in pairs]] for side in (0, 1))
-        return np.einsum("ij,ij->i", queries, passages)
+        return cosines(pairs, self.encode)
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Return unit vectors: float32 of shape (len(texts), dimension)."""

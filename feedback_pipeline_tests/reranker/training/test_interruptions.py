@@ -17,6 +17,7 @@ from feedback_pipeline.reranker.registry import ModelRegistry
 from feedback_pipeline.reranker_ratings import HEARD, RELEASED, stored_voices
 from feedback_pipeline.reranker_training import config_of, retrain, training_key
 from feedback_pipeline_tests.reranker.handbook import released, thumbs
+from feedback_pipeline_tests.reranker.models import add_model
 from feedback_pipeline_tests.reranker.training.deployment import Deployment
 
 pytest.importorskip("datasets", reason="training needs the extra 'train'")
@@ -134,6 +135,28 @@ def test_a_promotion_that_a_crash_prevented_is_made_up_for(
 
 def _dying(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
+
+
+def test_what_somebody_promotes_while_the_gate_decides_stays(
+    tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = Deployment(tmp_path / "data", exported)
+    theirs = add_model(tmp_path / "data", tmp_path, "theirs")
+    promote = ModelRegistry.promote
+
+    def outrun(registry: ModelRegistry, version: int, **asked: Any) -> Any:
+        promote(registry, theirs.version, reason="we like it", by="ann")
+        return promote(registry, version, **asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ModelRegistry, "promote", outrun)
+        done = deployment.retrained_on(thumbs(120))
+
+    live = deployment.registry.production()
+    assert done.promoted
+    assert live is not None
+    assert live.version == theirs.version
+    deployment.store.close()
 
 
 def test_a_dataset_revoked_meanwhile_becomes_no_model(tmp_path: Path, exported: Path) -> None:
