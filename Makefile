@@ -36,7 +36,7 @@ dev: $(BASE) ## Start the development servers, with reload
 .PHONY: test
 test: export HF_HUB_OFFLINE = 1
 test: $(DEV) ## Run the tests, a file per processor at a time; e.g. make test ARGS='-k dedup -x -n 0'
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## Check style, formatting and types; changes nothing
